@@ -31,7 +31,7 @@ export type SystemCode =
   | 'MEMORY'
   | 'MOUNT_FAILED'
   | 'UNMOUNT_FAILED'
-  | 'START_FAILED';
+  | 'LOG_FAILED';
 
 /** The caller asked for something that cannot be: exit status 2. */
 export class UsageError extends Error {

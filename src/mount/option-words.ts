@@ -66,3 +66,8 @@ export function splitList(name: string, raw: string): string[] {
 export function escapeValue(value: string): string {
   return value.replace(/[\\,]/g, '\\$&');
 }
+
+/** A word for `parseOptions` that means exactly this value. */
+export function optionText(name: string, value: string): string {
+  return `${name}=${escapeValue(value)}`;
+}

@@ -1,0 +1,86 @@
+// Going into the background. Node cannot fork, so the command starts itself once more, in a session of its own, and waits
+// until that one says that the mount is ready, or ends. The daemon tells its errors on the caller's standard error and
+// lets go of it when it is ready.
+import { spawn } from 'node:child_process';
+import { closeSync, openSync, writeSync } from 'node:fs';
+import { constants } from 'node:os';
+import { dup3 } from '../sys/fd.ts';
+import { say } from './output.ts';
+
+/** Set for the daemon only: `ready` or `ready,device`, numbers of inherited descriptors. */
+const MARK = 'MIGRATEFS_DAEMON';
+const READY_FD = 3;
+const DEVICE_FD = 4;
+
+/** What the daemon keeps of the caller's environment. NODE_OPTIONS is not in it: it is the caller's, not the mount's. */
+const KEPT = /^(?:PATH|HOME|USER|LOGNAME|LANG|LC_\w+|TZ|TMPDIR|XDG_\w+|LD_LIBRARY_PATH|MIGRATEFS_STACK)$/;
+
+/** The daemon's side. */
+export interface Daemon {
+  /** The device descriptor handed over for `/dev/fd/N`. */
+  readonly device: number | undefined;
+  /** The mount serves: the caller may go. */
+  readonly ready: () => void;
+}
+
+/** Who is calling: the daemon that `startDaemon` started, or undefined. */
+export function becomeDaemon(): Daemon | undefined {
+  const mark = process.env[MARK];
+  if (mark === undefined) return undefined;
+  delete process.env[MARK];
+  const [ready = READY_FD, device] = mark.split(',').map(Number);
+  return { device, ready: () => letGo(ready) };
+}
+
+function letGo(ready: number): void {
+  const nothing = openSync('/dev/null', 'r+');
+  dup3(nothing, 2, 0);
+  closeSync(nothing);
+  try {
+    writeSync(ready, 'ready');
+  } catch {
+    // EPIPE: the caller was killed meanwhile. The mount is there all the same.
+  }
+  closeSync(ready);
+}
+
+/** @returns the exit status for the caller, once the mount is ready or the daemon has ended */
+export function startDaemon(device?: number): Promise<number> {
+  const child = spawn(process.execPath, [...process.execArgv, ...process.argv.slice(1)], {
+    stdio: ['ignore', 'ignore', 'inherit', 'pipe', ...(device === undefined ? [] : [device])],
+    env: { ...kept(process.env), [MARK]: device === undefined ? `${READY_FD}` : `${READY_FD},${DEVICE_FD}` },
+    detached: true,
+  });
+  let stopped: keyof typeof constants.signals | undefined;
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.once(signal, () => {
+      stopped = signal;
+      child.kill('SIGTERM');
+    });
+  }
+  return new Promise((done) => {
+    const ready = child.stdio[READY_FD];
+    ready?.once('data', () => {
+      ready.destroy();
+      child.unref();
+      child.removeAllListeners();
+      done(0);
+    });
+    child.once('error', (error) => {
+      say(`cannot start the daemon: ${error.message}`);
+      done(1);
+    });
+    child.once('close', (status, signal) => {
+      if (stopped !== undefined) return done(128 + constants.signals[stopped]);
+      if (status !== null && status !== 0) return done(status);
+      say(
+        `the daemon ended before it was ready${signal === null ? '' : ` (${signal})`}: -f -d shows what it does`,
+      );
+      done(1);
+    });
+  });
+}
+
+function kept(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => KEPT.test(name)));
+}

@@ -1,0 +1,23 @@
+// What a process that serves a mount changes about itself.
+import { getrlimit, ResourceLimit, RLIMIT_NOFILE, setrlimit } from '../sys/limits.ts';
+
+/** Descriptors that are not directories' own: layers, log, device, workers, files that users hold open. */
+const SHARE_OF_DIRECTORIES = 0.5;
+
+/**
+ * The mode of a new file is the caller's affair: no umask of ours. No working directory keeps another file system from
+ * being unmounted. As many descriptors as the system allows.
+ * @returns how many of them may be spent on directories
+ */
+export function settle(): number {
+  process.title = 'migratefs';
+  process.umask(0);
+  process.chdir('/');
+  const limit = new ResourceLimit();
+  getrlimit(RLIMIT_NOFILE, limit);
+  limit.soft = limit.hard;
+  setrlimit(RLIMIT_NOFILE, limit);
+  getrlimit(RLIMIT_NOFILE, limit);
+  const count = Number(limit.soft);
+  return Math.floor(Math.min(count, 2 ** 30) * SHARE_OF_DIRECTORIES);
+}

@@ -1,0 +1,125 @@
+// One mount's life in this process: check, prepare, mount, serve, end. Everything that can fail without the mount is done
+// before it, so that a failure leaves nothing behind; what fails after it is unmounted again.
+import { prepareFileSystem } from '../layers/prepare.ts';
+import { describeTarget, Log, type LogTarget, openLogTarget, reopenLogTarget } from '../log/index.ts';
+import {
+  adoptDevice,
+  checkMount,
+  givenDevice,
+  type Mounted,
+  type MountOptions,
+  messageOf,
+  mountDevice,
+  SystemError,
+} from '../mount/index.ts';
+import { type Session, startSession } from '../session/session.ts';
+import type { Daemon } from './daemon.ts';
+import { say } from './output.ts';
+import { policyOf } from './policy.ts';
+import { settle } from './process-state.ts';
+import type { MountRequest } from './program.ts';
+
+export interface Service {
+  readonly request: MountRequest;
+  readonly options: MountOptions;
+  /** Undefined in the foreground. */
+  readonly daemon: Daemon | undefined;
+}
+
+/** @returns the exit status, when the mount is gone. @throws when it never came about */
+export async function serve({ request, options, daemon }: Service): Promise<number> {
+  const root = process.geteuid?.() === 0;
+  const paths = checkMount(options, request.mountpoint, root);
+  const log = openLog(options, request, daemon === undefined);
+  const descriptorBudget = settle();
+  const fs = prepare(() =>
+    prepareFileSystem({
+      lower: paths.lower.map((place) => place.path),
+      upper: paths.upper.path,
+      policy: policyOf(options, root),
+      inodeMemory: options.inodeMemory,
+      log,
+      logLevel: request.debug ? 'debug' : 'info',
+    }),
+  );
+  const stopper = stopOnSignals();
+  const inherited = daemon?.device ?? givenDevice(request.mountpoint);
+  const mounted =
+    paths.mountpoint === undefined && inherited !== undefined
+      ? adoptDevice(inherited)
+      : await mountDevice(options, paths, request.source);
+  const session = await start(mounted, {
+    ...mounted,
+    fs,
+    threads: options.threads,
+    debug: request.debug,
+    exclusive: options.cache === 'exclusive',
+    descriptorBudget,
+  });
+  stopper.attach(session);
+  reopenOnSignal(log);
+  daemon?.ready();
+  const end = await session.ended;
+  if (end === 'unmounted') return 0;
+  new Log(log).error('session_failed', { reason: messageOf(end) });
+  if (daemon === undefined) say(messageOf(end));
+  return 1;
+}
+
+function openLog(options: MountOptions, request: MountRequest, foreground: boolean): LogTarget {
+  const target = openLogTarget({ logFile: options.logFile, foreground });
+  if (target.kind === 'failed') throw new SystemError('LOG_FAILED', target.message);
+  if (target.kind === 'file' && options.logFile === undefined && !request.foreground) {
+    say(`no system log here: the log goes to ${describeTarget(target)}`);
+  }
+  return target;
+}
+
+function prepare<T>(make: () => T): T {
+  try {
+    return make();
+  } catch (error) {
+    // What V8 says when the address space for the inode table is refused.
+    if (!(error instanceof RangeError)) throw error;
+    throw new SystemError(
+      'MEMORY',
+      `cannot reserve memory for inodes (${messageOf(error)}): choose less with inode-memory=, or allow overcommit`,
+    );
+  }
+}
+
+async function start(mounted: Mounted, options: Parameters<typeof startSession>[0]): Promise<Session> {
+  try {
+    return await startSession(options);
+  } catch (error) {
+    await mounted.unmount(true);
+    throw error;
+  }
+}
+
+/** A signal that comes while the mount is being made is kept until there is a session to stop. */
+function stopOnSignals(): { attach: (session: Session) => void } {
+  let session: Session | undefined;
+  let asked = 0;
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
+    process.on(signal, () => {
+      asked++;
+      session?.stop();
+    });
+  }
+  return {
+    attach: (started) => {
+      session = started;
+      if (asked > 0) session.stop();
+    },
+  };
+}
+
+function reopenOnSignal(target: LogTarget): void {
+  process.on('SIGUSR2', () => {
+    const result = reopenLogTarget(target);
+    const log = new Log(target);
+    if (result < 0) log.warn('log_not_reopened', { errno: -result });
+    else log.info('log_reopened');
+  });
+}
