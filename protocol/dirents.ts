@@ -1,9 +1,10 @@
 // Directory listings in wire format: writers that pack records into a window of bytes, and readers for tests and tools.
+import { aligned, encoded, type StructFields } from './bytes.ts';
+import type { Struct } from './layout.ts';
 import { fuse_dirent, fuse_direntplus, fuse_entry_out } from './structs.ts';
 import { type CString, highWord, type Int64, lowWord } from './types.ts';
 
 const OFFSETS = fuse_dirent.offsets;
-const aligned = (size: number) => Math.ceil(size / 8) * 8;
 
 /** Packs the records of a READDIR reply. Made once over a reply's body, then `start`ed for each listing. */
 export class DirentWriter {
@@ -111,4 +112,16 @@ function readRecords<T>(
     at = end;
   }
   return found;
+}
+
+/** Records in wire format, plain or plus as their fields are, in bytes of their own; for tests and tools. */
+export function encodeDirents(entries: readonly StructFields[]): Uint8Array[] {
+  return entries.map((fields) => {
+    const struct: Struct = 'dirent' in fields ? fuse_direntplus : fuse_dirent;
+    const name = fields.name as Uint8Array;
+    const record = new Uint8Array(aligned(struct.size + name.length));
+    record.set(encoded(struct, fields));
+    record.set(name, struct.size);
+    return record;
+  });
 }

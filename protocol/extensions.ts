@@ -1,4 +1,5 @@
 // The extensions at the end of a message that creates a node: the new node's security contexts, a group of the caller.
+import { aligned, concatenated } from './bytes.ts';
 import { FUSE_EXT_GROUPS, FUSE_MAX_NR_SECCTX } from './flags.ts';
 import { fuse_ext_header, fuse_secctx, fuse_secctx_header, fuse_supp_groups } from './structs.ts';
 
@@ -10,20 +11,17 @@ export interface SecurityContext {
 
 export interface Extensions {
   groups: number[] | undefined;
-  readonly securityContexts: SecurityContext[];
+  securityContexts: SecurityContext[] | undefined;
 }
 
 const ascii = new TextDecoder('latin1');
-
-/** Records start at multiples of 8 bytes, counted from the first. */
-const aligned = (size: number) => Math.ceil(size / 8) * 8;
 
 /**
  * Reads the extensions that fill `start` to `end`. Kinds that are not known are passed over.
  * Returns what is wrong with them as a text, when something is.
  */
 export function readExtensions(bytes: Uint8Array, start: number, end: number): Extensions | string {
-  const found: Extensions = { groups: undefined, securityContexts: [] };
+  const found: Extensions = { groups: undefined, securityContexts: undefined };
   let at = start;
   while (at < end) {
     if (end - at < fuse_ext_header.size) return 'an extension ends within its header';
@@ -50,6 +48,7 @@ function readSecurityContexts(
   count: number,
   found: Extensions,
 ): string | undefined {
+  found.securityContexts ??= [];
   let at = start + fuse_secctx_header.size;
   for (let i = 0; i < count; i++) {
     if (end - at < fuse_secctx.size) return `${count} security contexts announced, ${i} found`;
@@ -76,4 +75,40 @@ function readGroups(bytes: Uint8Array, start: number, end: number, found: Extens
   const view = new DataView(bytes.buffer, bytes.byteOffset + at, nr_groups * 4);
   found.groups = Array.from({ length: nr_groups }, (_, i) => view.getUint32(i * 4, true));
   return undefined;
+}
+
+/** Writes extensions, security contexts first, as the kernel does; one that is undefined is left out. */
+export function encodeExtensions(
+  securityContexts: readonly SecurityContext[] | undefined,
+  groups: readonly number[] | undefined,
+): Uint8Array {
+  const blocks: Uint8Array[] = [];
+  if (securityContexts !== undefined) blocks.push(...encodeSecurityContexts(securityContexts));
+  if (groups !== undefined) {
+    const size = aligned(fuse_ext_header.size + fuse_supp_groups.size + groups.length * 4);
+    const block = new Uint8Array(size);
+    fuse_ext_header.encode({ size, type: FUSE_EXT_GROUPS }, block);
+    fuse_supp_groups.encode({ nr_groups: groups.length }, block, fuse_ext_header.size);
+    const view = new DataView(block.buffer);
+    const at = fuse_ext_header.size + fuse_supp_groups.size;
+    groups.forEach((group, i) => {
+      view.setUint32(at + i * 4, group, true);
+    });
+    blocks.push(block);
+  }
+  return concatenated(blocks);
+}
+
+function encodeSecurityContexts(contexts: readonly SecurityContext[]): Uint8Array[] {
+  const blocks = contexts.map(({ name, value }) => {
+    const block = new Uint8Array(aligned(fuse_secctx.size + name.length + 1 + value.length));
+    fuse_secctx.encode({ size: value.length }, block);
+    for (let i = 0; i < name.length; i++) block[fuse_secctx.size + i] = name.charCodeAt(i);
+    block.set(value, fuse_secctx.size + name.length + 1);
+    return block;
+  });
+  const header = new Uint8Array(fuse_secctx_header.size);
+  const size = blocks.reduce((sum, block) => sum + block.length, header.length);
+  fuse_secctx_header.encode({ size, nr_secctx: contexts.length }, header);
+  return [header, ...blocks];
 }

@@ -29,8 +29,8 @@ export interface Operation {
   readonly request: Struct | null;
   /** A shorter struct that stands in the request's place, as long as the dialect lacks what `unless` names. */
   readonly compat: { readonly request: Struct; readonly unless: 'hasSetxattrExtension' } | null;
-  /** The request's struct may be shorter (not below this size) or longer than is known here. Only INIT's. */
-  readonly elasticFrom: number | null;
+  /** The request's struct may be as short as this one, or longer than is known here. Only INIT's. */
+  readonly elasticFrom: Struct | null;
   readonly names: readonly NameRule[];
   readonly payload: Payload;
   readonly reply: ReplyShape;

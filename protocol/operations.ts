@@ -37,7 +37,7 @@ const rows = {
   LISTXATTR:          row( 23, s.fuse_getxattr_in,          replyRest('size-or-bytes')),
   REMOVEXATTR:        row( 24, null,                        OK,                                    { names: ['xattr'] }),
   FLUSH:              row( 25, s.fuse_flush_in,             OK),
-  INIT:               row( 26, s.fuse_init_in,              reply(s.fuse_init_out),                { elasticFrom: s.fuse_init_in_compat.size }),
+  INIT:               row( 26, s.fuse_init_in,              reply(s.fuse_init_out),                { elasticFrom: s.fuse_init_in_compat }),
   OPENDIR:            row( 27, s.fuse_open_in,              OPENED),
   READDIR:            row( 28, s.fuse_read_in,              replyRest('dirents')),
   RELEASEDIR:         row( 29, s.fuse_release_in,           OK),

@@ -1,5 +1,5 @@
 // A message that breaks the protocol. Nothing else is thrown for what the other side sent.
-import { E2BIG, EINVAL, EIO, ENAMETOOLONG, ENOSYS } from './errno-numbers.ts';
+import { EINVAL, EIO, ENAMETOOLONG, ENOSYS } from './errno-numbers.ts';
 
 /** Stable codes, and the errno that a message with such a fault is answered with. */
 export const PROTOCOL_ERRORS = {
@@ -30,8 +30,6 @@ export const PROTOCOL_ERRORS = {
   'bad-extension': EINVAL,
   /** A reply or notification that does not fit its operation. */
   'bad-reply': EIO,
-  /** A value that does not fit the message to be built. */
-  'not-encodable': E2BIG,
 } as const;
 
 export type ProtocolErrorCode = keyof typeof PROTOCOL_ERRORS;

@@ -136,6 +136,11 @@ export class Request {
     return this.bytes.subarray(this.#payloadStart, this.#payloadStart + this.payloadLength);
   }
 
+  /** What the message ends with, if it has extensions at all. */
+  extensions(): Extensions | undefined {
+    return this.#extensions;
+  }
+
   /** Supplementary groups that the message names for its caller (FUSE_EXT_GROUPS). */
   groups(): number[] | undefined {
     return this.#extensions?.groups;
@@ -175,7 +180,7 @@ export class Request {
   }
 
   #loadFields(operation: Operation, end: number): number {
-    const needed = operation.elasticFrom ?? requestStruct(operation, this.dialect)?.size ?? 0;
+    const needed = (operation.elasticFrom ?? requestStruct(operation, this.dialect))?.size ?? 0;
     if (end - HEADER_SIZE < needed) {
       throw this.#fault('short-struct', `${end - HEADER_SIZE} bytes where ${needed} are needed`);
     }
