@@ -1,0 +1,142 @@
+// One message in, one answer out, no kernel: load → handler → finish. Every request that expects an answer gets exactly
+// one, whatever the message or the handler does: a malformed message gets its errno, an operation that is not served
+// ENOSYS, a handler that throws EIO. Replay, fuzzing and benchmarks enter here, and so does the worker's loop.
+
+import { EAGAIN, EIO, ENOSYS } from '../../protocol/errno.ts';
+import {
+  type Dialect,
+  fuse_getxattr_in,
+  type Operation,
+  operationList,
+  operations,
+  ProtocolError,
+  printReply,
+  printRequest,
+  Reply,
+  Request,
+} from '../../protocol/index.ts';
+import type { FileSystem } from '../layers/filesystem.ts';
+import type { Call, Handler } from '../ops/index.ts';
+import type { RequestSlots } from './interrupt.ts';
+
+/** What the operations floor gives: src/ops, or a test's own. */
+export interface Served {
+  /** By the operations' names in the table; one without a handler is answered ENOSYS. */
+  readonly handlers: { readonly [operation: string]: Handler | undefined };
+  /** Takes back what the successful answer of a handler gave to the kernel. */
+  readonly undo: (call: Call) => void;
+}
+
+export interface ExchangeOptions {
+  readonly served: Served;
+  /** Where a message is put before `handle`, and where its answer is found after. */
+  readonly request: Uint8Array;
+  readonly reply: Uint8Array;
+  readonly dialect: Dialect;
+  readonly fs: FileSystem;
+  /** The requests in hand of all workers, and the number of this one among them. */
+  readonly slots: RequestSlots;
+  readonly index: number;
+  /** Print every message to the log. */
+  readonly debug: boolean;
+}
+
+/** One worker's requests and answers. */
+export class Exchange implements Call {
+  readonly request: Request;
+  readonly reply: Reply;
+  readonly fs: FileSystem;
+  readonly #options: ExchangeOptions;
+  readonly #handlerOf: (Handler | undefined)[] = [];
+  /** The faults that were logged in full already: a bug that every request meets must not fill the log with stacks. */
+  readonly #known = new Set<string>();
+
+  constructor(options: ExchangeOptions) {
+    this.request = new Request(options.request, options.dialect);
+    this.reply = new Reply(options.reply);
+    this.fs = options.fs;
+    this.#options = options;
+    const { handlers } = options.served;
+    for (const { name, opcode } of operationList) this.#handlerOf[opcode] = handlers[name];
+  }
+
+  /**
+   * Handles the message in the first `length` bytes of the request buffer. Never throws.
+   * @returns the length of the answer in the reply buffer, 0 when there is none to give
+   */
+  handle(length: number): number {
+    const { request, reply } = this;
+    let operation: Operation;
+    try {
+      operation = request.load(length);
+    } catch (error) {
+      return this.#refuse(error);
+    }
+    const { slots, index, debug } = this.#options;
+    if (debug) this.fs.log.debug('request', { message: printRequest(request) });
+    if (operation.name === 'INTERRUPT') return this.#interrupt();
+    slots.begin(index, request.uniqueLo, request.uniqueHi);
+    let answer: number;
+    try {
+      const handler = this.#handlerOf[operation.opcode];
+      const result = handler === undefined ? unserved(operation) : handler(this);
+      answer = operation.answered ? reply.finish(request, result) : 0;
+    } catch (error) {
+      this.#report(error, printRequest(request));
+      answer = operation.answered ? reply.finish(request, -EIO) : 0;
+    }
+    slots.end(index);
+    if (debug && answer > 0) this.fs.log.debug('reply', { message: this.#describeReply(answer) });
+    return answer;
+  }
+
+  /** The kernel did not take the answer of the last `handle`: what it carried is taken back. */
+  undo(): void {
+    this.#options.served.undo(this);
+  }
+
+  /** The request of the last `handle` as one line for the log; not after a malformed one. */
+  describe(): string {
+    return printRequest(this.request);
+  }
+
+  #describeReply(length: number): string {
+    const { operation, opcode } = this.request;
+    const asksSize = opcode === operations.GETXATTR.opcode || opcode === operations.LISTXATTR.opcode;
+    const sizeOnly = asksSize && this.request.u32(fuse_getxattr_in.offsets.size) === 0;
+    return printReply(operation, this.#options.reply.subarray(0, length), sizeOnly);
+  }
+
+  /** Found: the interrupted request gets an answer, the interrupt none. Not found: EAGAIN, the kernel asks again if it still has it. */
+  #interrupt(): number {
+    const { request, reply } = this;
+    if (this.#options.slots.interrupt(request.u32(0), request.u32(4))) return 0;
+    return reply.finish(request, -EAGAIN);
+  }
+
+  #refuse(error: unknown): number {
+    if (error instanceof ProtocolError) {
+      this.fs.log.error('malformed_message', { error: error.message });
+      return error.answerable ? this.reply.finish(error, -error.errno) : 0;
+    }
+    // A bug in the codec. The number, if it was read, is good enough to answer: the kernel ignores an answer to nothing.
+    this.#report(error, 'a message that the codec fails on');
+    return this.reply.finish(this.request, -EIO);
+  }
+
+  #report(error: unknown, request: string): void {
+    const { message, stack } = error instanceof Error ? error : new Error(String(error));
+    const known = this.#known.has(message);
+    if (!known && this.#known.size < MAX_KNOWN) this.#known.add(message);
+    this.fs.log.error('bug', { request, error: known ? message : (stack ?? message) });
+  }
+}
+
+/** Faults remembered by one worker. */
+const MAX_KNOWN = 64;
+
+/** INIT was answered before there were workers, and a DESTROY needs nothing done: the rest is not served. */
+function unserved(operation: Operation): number {
+  if (operation.name === 'DESTROY') return 0;
+  return operation.name === 'INIT' ? -EIO : -ENOSYS;
+}

@@ -1,0 +1,60 @@
+// What this side tells the kernel unasked: to forget names, attributes and data. The main thread sends, never a worker: the kernel
+// may take a directory's lock to carry a notification out, and wait there for a request that a worker has yet to answer.
+
+import { ENODEV, ENOENT, errnoName } from '../../protocol/errno.ts';
+import {
+  type CString,
+  type Dialect,
+  type Int64,
+  type NodeId,
+  notifyInvalEntry,
+  notifyInvalInode,
+  notifyPrune,
+  printNotification,
+} from '../../protocol/index.ts';
+import type { Log } from '../log/index.ts';
+import { write } from '../sys/fd.ts';
+
+/** More than a name, or a list of nodes to prune, needs. */
+const BUFFER_SIZE = 8192;
+
+/** Nodes that one prune may name. */
+export const MAX_PRUNED = 512;
+
+/** Sends notifications on one device. */
+export class Notifier {
+  /** The kernel can be asked to forget nodes that nothing uses (FUSE 7.45). */
+  readonly canPrune: boolean;
+  readonly #fd: number;
+  readonly #log: Log;
+  readonly #bytes = new Uint8Array(BUFFER_SIZE);
+
+  constructor(fd: number, dialect: Dialect, log: Log) {
+    this.#fd = fd;
+    this.canPrune = dialect.hasPruneNotification;
+    this.#log = log;
+  }
+
+  /** Drop a name in a directory, also while it is in use. */
+  invalidateEntry(parent: NodeId, name: CString): void {
+    this.#send(notifyInvalEntry(this.#bytes, parent, name));
+  }
+
+  /** Drop a node's attributes, and its cached data from `offset` for `length` bytes: `offset` -1 for none, `length` 0 to the end. */
+  invalidateInode(node: NodeId, offset: Int64, length: Int64): void {
+    this.#send(notifyInvalInode(this.#bytes, node, offset, length));
+  }
+
+  /** Forget those of up to `MAX_PRUNED` nodes that nothing uses; only if `canPrune`. */
+  prune(nodes: readonly NodeId[]): void {
+    this.#send(notifyPrune(this.#bytes, nodes));
+  }
+
+  #send(length: number): void {
+    const result = write(this.#fd, this.#bytes, length);
+    // ENOENT: the kernel has forgotten it already. ENODEV: the mount is gone.
+    if (result >= 0 || result === -ENOENT || result === -ENODEV) return;
+    const message = printNotification(this.#bytes.subarray(0, length));
+    this.#log.warn('notification_refused', { message, error: errnoName(result) });
+  }
+}

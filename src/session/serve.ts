@@ -1,0 +1,48 @@
+// A worker's loop over the device: read, handle, write. The answer's write is where the kernel says that it no longer wants
+// it: what the answer carried (a lookup count, an open file) is then taken back, or it would stay for ever.
+
+import { EIO, ENODEV, ENOENT, errnoName } from '../../protocol/errno.ts';
+import type { Device } from './device.ts';
+import type { Exchange } from './handle.ts';
+import type { WorkerMessage } from './messages.ts';
+import type { Occupancy } from './occupancy.ts';
+
+export interface ServeOptions {
+  readonly device: Device;
+  readonly exchange: Exchange;
+  readonly occupancy: Occupancy;
+  /** Directory descriptors from which on a report is made. */
+  readonly descriptorBudget: number;
+  /** Tells the main thread. */
+  readonly tell: (message: WorkerMessage) => void;
+}
+
+/**
+ * Serves requests until the device ends.
+ * @returns `ENDED`, or the negative errno of a read that the session can't go on from
+ */
+export function serve({ device, exchange, occupancy, descriptorBudget, tell }: ServeOptions): number {
+  const { table } = exchange.fs;
+  for (;;) {
+    occupancy.wait();
+    const length = device.read();
+    if (occupancy.take() && length > 0) tell({ kind: 'grow' });
+    if (length <= 0) return length;
+    const answer = exchange.handle(length);
+    if (answer > 0) {
+      const result = device.write(answer);
+      if (result < 0) refused(device, exchange, result);
+    }
+    if (table.descriptors() > descriptorBudget && occupancy.report()) tell({ kind: 'descriptors-short' });
+  }
+}
+
+function refused(device: Device, exchange: Exchange, result: number): void {
+  const served = device.replyError === 0;
+  if (served) exchange.undo();
+  // ENOENT: interrupted, or done without us. An interrupt's own answer meets it whenever its request is done by now.
+  if (result === -ENOENT || result === -ENODEV) return;
+  const request = served ? exchange.describe() : undefined;
+  exchange.fs.log.error('answer_refused', { request, error: errnoName(result) });
+  if (served) device.write(exchange.reply.finish(exchange.request, -EIO));
+}

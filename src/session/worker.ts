@@ -1,0 +1,47 @@
+// A worker thread: waits for a request on the shared device, handles it, writes the answer, until the device goes away.
+// It blocks in read(2) and never returns to its event loop before that, so it only talks (postMessage needs no loop)
+// and is never talked to.
+
+import { parentPort, workerData } from 'node:worker_threads';
+import { errnoName } from '../../protocol/errno.ts';
+import { Dialect } from '../../protocol/index.ts';
+import { FileSystem } from '../layers/filesystem.ts';
+import * as ops from '../ops/index.ts';
+import { unshareFs } from '../sys/credentials.ts';
+import { Device, ENDED } from './device.ts';
+import { Exchange } from './handle.ts';
+import { RequestSlots } from './interrupt.ts';
+import type { WorkerMessage, WorkerSetup } from './messages.ts';
+import { Occupancy } from './occupancy.ts';
+import { serve } from './serve.ts';
+
+function work(setup: WorkerSetup, tell: (message: WorkerMessage) => void): void {
+  // The umask belongs to the process unless the thread takes its own: handlers set it to the caller's for creations.
+  const own = unshareFs();
+  if (own < 0) throw new Error(`a worker thread can't have a umask of its own: ${errnoName(own)}`);
+  const { index } = setup;
+  const slots = new RequestSlots(setup.slots);
+  const fs = new FileSystem(setup.fs, index + 1, () => slots.interrupted(index));
+  const device = new Device(setup.device);
+  const dialect = new Dialect(setup.dialect.minor, setup.dialect.flags);
+  const { request, reply } = device;
+  const exchange = new Exchange({
+    served: ops,
+    request,
+    reply,
+    dialect,
+    fs,
+    slots,
+    index,
+    debug: setup.debug,
+  });
+  tell({ kind: 'ready' });
+  const occupancy = new Occupancy(setup.occupancy);
+  const descriptorBudget = setup.descriptorBudget ?? Number.POSITIVE_INFINITY;
+  const result = serve({ device, exchange, occupancy, descriptorBudget, tell });
+  tell(result === ENDED ? { kind: 'ended' } : { kind: 'failed', errno: -result });
+}
+
+const port = parentPort;
+if (port === null) throw new Error('worker.ts is started by pool.ts, as a worker thread');
+work(workerData as WorkerSetup, (message) => port.postMessage(message));
