@@ -42,7 +42,7 @@ export function socketpair(pair: Int32Array): number {
 }
 
 // A message of one byte and one descriptor: struct msghdr, struct iovec and struct cmsghdr, each where the next needs its address.
-const CONTROL = 24; // CMSG_SPACE(4); CMSG_LEN(4) is 20
+const CONTROL = 20; // CMSG_LEN(4): with CMSG_SPACE(4), 24 bytes, the kernel finds room for a second descriptor
 function message(): { header: ArrayBuffer; control: DataView; view: DataView; byte: ArrayBuffer } {
   const header = new ArrayBuffer(56);
   const iovec = new ArrayBuffer(16);
@@ -70,7 +70,7 @@ export function receiveDescriptor(fd: number): number {
   while (count === -EINTR);
   if (count < 0) return count;
   const isRights =
-    Number(view.getBigUint64(40, true)) >= 20 &&
+    Number(view.getBigUint64(40, true)) >= CONTROL &&
     control.getInt32(8, true) === SOL_SOCKET &&
     control.getInt32(12, true) === SCM_RIGHTS;
   if (!isRights) return -ENODATA;
@@ -86,7 +86,7 @@ export function receiveDescriptor(fd: number): number {
 /** Sends one descriptor with one byte: 1 or a negative errno. */
 export function sendDescriptor(fd: number, descriptor: number): number {
   const { header, control } = message();
-  control.setBigUint64(0, 20n, true);
+  control.setBigUint64(0, BigInt(CONTROL), true);
   control.setInt32(8, SOL_SOCKET, true);
   control.setInt32(12, SCM_RIGHTS, true);
   control.setInt32(16, descriptor, true);
