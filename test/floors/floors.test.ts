@@ -74,6 +74,12 @@ function cycle(files: SourceFile[]): string[] {
   return [];
 }
 
+/** Whether a package that lies in `folder` finds `name` in its own node_modules or in one above. */
+function findUpward(folder: string, name: string, packages: object): boolean {
+  if (path.posix.join(folder, 'node_modules', name) in packages) return true;
+  return folder !== '' && findUpward(folder.slice(0, Math.max(0, folder.lastIndexOf('/'))), name, packages);
+}
+
 const file = (name: string, text: string): SourceFile => ({ name, lines: 1, imports: importsOf(name, text) });
 
 t.test('the checks see what they look for', async (t) => {
@@ -115,6 +121,21 @@ t.test(`no file is longer than ${longest} lines`, async (t) => {
     .filter(({ lines }) => lines > longest)
     .map(({ name, lines }) => `${name}: ${lines} lines`);
   t.same(long, []);
+});
+
+t.test('the lock file names every package of every machine', async (t) => {
+  interface Locked {
+    dependencies?: Record<string, string>;
+    optionalDependencies?: Record<string, string>;
+  }
+  const lock = JSON.parse(readFileSync(path.join(root, 'package-lock.json'), 'utf8'));
+  const packages: Record<string, Locked> = lock.packages;
+  const missing = Object.entries(packages).flatMap(([folder, { dependencies, optionalDependencies }]) =>
+    Object.keys({ ...dependencies, ...optionalDependencies })
+      .filter((name) => !findUpward(folder, name, packages))
+      .map((name) => `${name} of ${folder}`),
+  );
+  t.same(missing, []);
 });
 
 t.test('nothing says where packages are downloaded from', async (t) => {
