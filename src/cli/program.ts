@@ -60,7 +60,7 @@ function command(name: string): Command {
 }
 
 interface MountFlags {
-  o: string[];
+  o?: string[];
   foreground?: true;
   debug?: true;
   logFile?: string;
@@ -75,7 +75,7 @@ function mountProgram(act: (request: MountRequest) => void): Command {
     .argument('[paths...]')
     .configureHelp({ visibleArguments: () => [], visibleCommands: () => [] })
     .helpCommand(false)
-    .option('-o <options>', 'mount options, see below; may be given several times', collect, [])
+    .option('-o <options>', 'mount options, see below; may be given several times', collect)
     .option('-f, --foreground', 'stay in the foreground')
     .option('-d, --debug', 'log every message of the kernel; stays in the foreground')
     .option(
@@ -87,7 +87,7 @@ function mountProgram(act: (request: MountRequest) => void): Command {
     .action((paths: string[], flags: MountFlags) => act(mountRequest(paths, flags)));
 }
 
-function collect(text: string, before: string[]): string[] {
+function collect(text: string, before: string[] = []): string[] {
   return [...before, text];
 }
 
@@ -104,7 +104,7 @@ function mountRequest(paths: string[], flags: MountFlags): MountRequest {
   }
   return {
     kind: 'mount',
-    options: flags.o,
+    options: flags.o ?? [],
     source: paths.length === 2 && paths[0] !== '' ? paths[0] : undefined,
     mountpoint,
     foreground: flags.foreground === true || flags.debug === true,

@@ -1,14 +1,14 @@
 /**
  * Checked options become a mounted device: the one place that decides who mounts and with which kernel options.
  */
-import { fstatSync } from 'node:fs';
+import { fstatSync, readFileSync } from 'node:fs';
 import { EPERM } from '../../protocol/errno.ts';
 import type { CheckedPaths } from './checks.ts';
 import { SystemError } from './errors.ts';
 import { mountByHelper } from './fusermount.ts';
 import { mountByKernel } from './kernel-mount.ts';
 import { fusermountFlags } from './mount-flags.ts';
-import { connectionOf, mountAt } from './mountinfo.ts';
+import { connectionOf, mountAt, readMounts } from './mountinfo.ts';
 import { escapeValue } from './option-words.ts';
 import type { MountOptions } from './options.ts';
 import { detach } from './unmount.ts';
@@ -68,7 +68,11 @@ function helperOptions(options: MountOptions, name: string): string {
   ].join(',');
 }
 
-/** A device descriptor that the caller has opened and mounted (`/dev/fd/N`); only he can unmount it. @throws SystemError */
+/**
+ * A device descriptor that the caller has opened and mounted (`/dev/fd/N`). Where the kernel tells which connection that
+ * is (fdinfo, Linux 6.15), we can end it; elsewhere only he who mounted it can.
+ * @throws SystemError
+ */
 export function adoptDevice(device: number): Mounted {
   let isDevice = false;
   try {
@@ -83,5 +87,12 @@ export function adoptDevice(device: number): Mounted {
       `/dev/fd/${device} is not an open /dev/fuse: hand over a mounted descriptor`,
     );
   }
-  return { device, connection: undefined, unmount: async () => -EPERM };
+  const told = /^fuse_connection:\s*(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${device}`, 'latin1'))?.[1];
+  const connection = told === undefined ? undefined : Number(told);
+  const mount = readMounts().findLast((m) => m.type.startsWith('fuse') && connectionOf(m) === connection);
+  return {
+    device,
+    connection,
+    unmount: async (lazy) => (mount === undefined ? -EPERM : (await detach(mount.point, lazy)).result),
+  };
 }
