@@ -1,0 +1,77 @@
+// When a node ends: nothing keeps it any more (no lookup, child, handle or lock). Its names go with it, which may
+// end parents that only waited for them. Descriptors cannot be closed under the mutex nor by whoever happened to
+// drop the last reference: dead nodes that hold some wait in a list until a caller takes them for closing.
+
+import type { Dentries } from './dentries.ts';
+import type { Directories } from './directories.ts';
+import { NODE, type Nodes } from './nodes.ts';
+import { HEADER, type Region } from './region.ts';
+
+export class Lifetime {
+  readonly #header: Int32Array;
+  readonly #nodes: Nodes;
+  readonly #dentries: Dentries;
+  readonly #directories: Directories;
+
+  constructor(region: Region, nodes: Nodes, dentries: Dentries, directories: Directories) {
+    this.#header = region.header;
+    this.#nodes = nodes;
+    this.#dentries = dentries;
+    this.#directories = directories;
+  }
+
+  /** Ends the node if nothing keeps it, and then its parents if nothing keeps them. */
+  settle(slot: number): void {
+    const nodes = this.#nodes;
+    let dead = this.#kill(slot, 0);
+    while (dead !== 0) {
+      const node = dead;
+      dead = nodes.get(node, NODE.next);
+      for (let name = nodes.get(node, NODE.firstName); name !== 0; name = nodes.get(node, NODE.firstName)) {
+        dead = this.#kill(this.#dentries.drop(name), dead);
+      }
+      this.#bury(node);
+    }
+  }
+
+  /** Ends a name, and its parent if it only waited for that. */
+  drop(dentry: number): void {
+    this.settle(this.#dentries.drop(dentry));
+  }
+
+  /** Hands out the descriptors of dead nodes: the caller closes them. */
+  reap(closing: number[]): void {
+    const nodes = this.#nodes;
+    for (
+      let slot = this.#header[HEADER.doomed] as number;
+      slot !== 0;
+      slot = this.#header[HEADER.doomed] as number
+    ) {
+      this.#header[HEADER.doomed] = nodes.get(slot, NODE.next);
+      this.#directories.release(slot, closing);
+      this.#recycle(slot);
+    }
+  }
+
+  // Dead nodes are linked through the field that their identity chain no longer needs.
+  #kill(slot: number, stack: number): number {
+    if (!this.#nodes.idle(slot)) return stack;
+    this.#nodes.kill(slot);
+    this.#nodes.set(slot, NODE.next, stack);
+    return slot;
+  }
+
+  #bury(slot: number): void {
+    if (!this.#directories.holds(slot)) {
+      this.#recycle(slot);
+      return;
+    }
+    this.#nodes.set(slot, NODE.next, this.#header[HEADER.doomed] as number);
+    this.#header[HEADER.doomed] = slot;
+  }
+
+  #recycle(slot: number): void {
+    if (this.#nodes.reusable(slot)) this.#nodes.give(slot);
+    else this.#header[HEADER.retired] = (this.#header[HEADER.retired] as number) + 1;
+  }
+}

@@ -1,0 +1,243 @@
+// The parts of the table that stand beside the nodes and names, and their methods under the table's own name, so that a
+// caller has one object to talk to. What a method does, takes and returns is documented where it is implemented.
+
+import { Dentries } from './dentries.ts';
+import { Directories } from './directories.ts';
+import { Handles } from './handles.ts';
+import { Hash } from './hash.ts';
+import type { Identity, NodeId, Words64 } from './ids.ts';
+import { Lifetime } from './lifetime.ts';
+import { Locks } from './locks.ts';
+import { Mutex } from './mutex.ts';
+import { Nodes } from './nodes.ts';
+import { Numbers } from './numbers.ts';
+import { HEADER, Region } from './region.ts';
+import { StructureLock } from './rwlock.ts';
+
+/** Counts, and the bytes of the region that were ever touched. */
+export interface TableStats {
+  nodes: number;
+  dentries: number;
+  handles: number;
+  descriptors: number;
+  numbers: number;
+  /** Bytes in use or free for reuse: resident memory, about. */
+  bytesUsed: number;
+  bytesReserved: number;
+  /** FORGETs of unknown nodes, or of more lookups than there were. */
+  overForgets: number;
+  /** Slots whose generations are used up. */
+  retiredSlots: number;
+}
+
+type Interrupted = () => boolean;
+
+export class TableParts {
+  protected readonly region: Region;
+  protected readonly mutex: Mutex;
+  protected readonly nodes: Nodes;
+  protected readonly dentries: Dentries;
+  protected readonly lifetime: Lifetime;
+  protected readonly numbers: Numbers;
+  protected readonly openHandles: Handles;
+  protected readonly directories: Directories;
+  readonly #locks: Locks;
+  readonly #structure: StructureLock;
+
+  /** Attaches to a region, in any thread. A TypeError when `reserve` did not make it. */
+  constructor(buffer: SharedArrayBuffer) {
+    this.region = new Region(buffer);
+    const hash = new Hash(this.region);
+    this.mutex = new Mutex(this.region.header, HEADER.tableMutex);
+    this.nodes = new Nodes(this.region, hash);
+    this.dentries = new Dentries(this.region, this.nodes, hash);
+    this.directories = new Directories(this.region, this.mutex, this.nodes);
+    this.lifetime = new Lifetime(this.region, this.nodes, this.dentries, this.directories);
+    this.openHandles = new Handles(this.region, this.mutex, this.nodes, this.lifetime);
+    this.#locks = new Locks(this.mutex, this.nodes, this.lifetime);
+    this.#structure = new StructureLock(this.region);
+    this.numbers = new Numbers(this.region, hash);
+  }
+
+  // Directories, see directories.ts.
+
+  dirFd(node: NodeId, layer: number): number {
+    return this.directories.dirFd(node, layer);
+  }
+
+  setDir(node: NodeId, layer: number, fd: number, device: number, inoLo: number, inoHi: number): number {
+    return this.directories.setDir(node, layer, fd, device, inoLo, inoHi);
+  }
+
+  adoptDir(node: NodeId, layer: number, fd: number, device: number, inoLo: number, inoHi: number): number {
+    return this.directories.adoptDir(node, layer, fd, device, inoLo, inoHi);
+  }
+
+  dirIdentity(node: NodeId, layer: number, out: Identity): boolean {
+    return this.directories.dirIdentity(node, layer, out);
+  }
+
+  clearDir(node: NodeId, layer: number): number {
+    return this.directories.clearDir(node, layer);
+  }
+
+  checkedAt(node: NodeId): number {
+    return this.directories.checkedAt(node);
+  }
+
+  setCheckedAt(node: NodeId, milliseconds: number): void {
+    this.directories.setCheckedAt(node, milliseconds);
+  }
+
+  pin(node: NodeId, fd: number): boolean {
+    return this.directories.pin(node, fd);
+  }
+
+  pinned(node: NodeId): number {
+    return this.directories.pinned(node);
+  }
+
+  descriptors(): number {
+    return this.directories.descriptors();
+  }
+
+  oldestDirectories(max: number): NodeId[] {
+    return this.directories.oldestDirectories(max);
+  }
+
+  // Open handles, see handles.ts.
+
+  openHandle(fd: number, node: NodeId, flags: number, kind: number): number {
+    return this.openHandles.openHandle(fd, node, flags, kind);
+  }
+
+  closeHandle(fd: number, closing?: number[]): boolean {
+    return this.openHandles.closeHandle(fd, closing);
+  }
+
+  handleNode(fd: number): NodeId {
+    return this.openHandles.handleNode(fd);
+  }
+
+  handleKind(fd: number): number {
+    return this.openHandles.handleKind(fd);
+  }
+
+  handleFlags(fd: number): number {
+    return this.openHandles.handleFlags(fd);
+  }
+
+  setHandleFlags(fd: number, flags: number): void {
+    this.openHandles.setHandleFlags(fd, flags);
+  }
+
+  handlePositionLo(fd: number): number {
+    return this.openHandles.handlePositionLo(fd);
+  }
+
+  handlePositionHi(fd: number): number {
+    return this.openHandles.handlePositionHi(fd);
+  }
+
+  setHandlePosition(fd: number, lo: number, hi: number): void {
+    this.openHandles.setHandlePosition(fd, lo, hi);
+  }
+
+  handleExtra(fd: number): number {
+    return this.openHandles.handleExtra(fd);
+  }
+
+  setHandleExtra(fd: number, value: number): void {
+    this.openHandles.setHandleExtra(fd, value);
+  }
+
+  handles(node: NodeId, out: Int32Array): number {
+    return this.openHandles.handles(node, out);
+  }
+
+  openCount(node: NodeId): number {
+    return this.openHandles.openCount(node);
+  }
+
+  lockHandles(): void {
+    this.openHandles.lockHandles();
+  }
+
+  unlockHandles(): void {
+    this.openHandles.unlockHandles();
+  }
+
+  // Long locks, see locks.ts.
+
+  lockNode(node: NodeId, owner: number, interrupted: Interrupted): number {
+    return this.#locks.lockNode(node, owner, interrupted);
+  }
+
+  tryLockNode(node: NodeId, owner: number): boolean {
+    return this.#locks.tryLockNode(node, owner);
+  }
+
+  unlockNode(node: NodeId, owner: number): boolean {
+    return this.#locks.unlockNode(node, owner);
+  }
+
+  lockOwner(node: NodeId): number {
+    return this.#locks.lockOwner(node);
+  }
+
+  lockTwo(a: NodeId, b: NodeId, owner: number, interrupted: Interrupted): number {
+    return this.#locks.lockTwo(a, b, owner, interrupted);
+  }
+
+  unlockTwo(a: NodeId, b: NodeId, owner: number): void {
+    this.#locks.unlockTwo(a, b, owner);
+  }
+
+  lockStructureShared(_owner: number, interrupted: Interrupted): number {
+    return this.#structure.shared(interrupted);
+  }
+
+  unlockStructureShared(_owner: number): void {
+    this.#structure.releaseShared();
+  }
+
+  lockStructureExclusive(_owner: number, interrupted: Interrupted): number {
+    return this.#structure.exclusive(interrupted);
+  }
+
+  unlockStructureExclusive(_owner: number): void {
+    this.#structure.releaseExclusive();
+  }
+
+  // Inode numbers, see numbers.ts.
+
+  deviceIndex(devMajor: number, devMinor: number, layer: number): number {
+    return this.numbers.deviceIndex(devMajor, devMinor, layer);
+  }
+
+  remember(device: number, inoLo: number, inoHi: number, presentedLo: number, presentedHi: number): number {
+    return this.numbers.remember(device, inoLo, inoHi, presentedLo, presentedHi);
+  }
+
+  presentedOf(device: number, inoLo: number, inoHi: number, out: Words64): number {
+    return this.numbers.presentedOf(device, inoLo, inoHi, out);
+  }
+
+  forgetNumber(device: number, inoLo: number, inoHi: number): void {
+    this.numbers.forgetNumber(device, inoLo, inoHi);
+  }
+
+  stats(): TableStats {
+    return {
+      nodes: this.nodes.used,
+      dentries: this.dentries.used,
+      handles: this.openHandles.count,
+      descriptors: this.descriptors(),
+      numbers: this.numbers.count,
+      bytesUsed: this.nodes.bytes + this.dentries.bytes + this.numbers.bytes + this.directories.bytes,
+      bytesReserved: this.region.buffer.byteLength,
+      overForgets: Atomics.load(this.region.header, HEADER.overForgets),
+      retiredSlots: Atomics.load(this.region.header, HEADER.retired),
+    };
+  }
+}
