@@ -243,7 +243,8 @@ export class Request {
 
   #fault(code: ProtocolErrorCode, detail: string): ProtocolError {
     const { opcode, uniqueLo, uniqueHi } = this;
-    const answerable = operationOf(opcode)?.answered ?? true;
+    // An answer to number zero would be taken for a notification.
+    const answerable = (uniqueLo !== 0 || uniqueHi !== 0) && (operationOf(opcode)?.answered ?? true);
     return new ProtocolError(code, detail, { opcode, uniqueLo, uniqueHi, answerable });
   }
 }
