@@ -45,7 +45,7 @@ export class Buckets {
     return this.#heads[this.#bucket(hash)] as number;
   }
 
-  /** At the front: of two records with equal keys the later one is found. */
+  /** Which of two records with equal keys is found first is not said: a split turns a chain round. */
   insert(index: number, hash: number): void {
     const bucket = this.#bucket(hash);
     this.#records.set(index, this.#next, this.#heads[bucket] as number);

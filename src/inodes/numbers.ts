@@ -1,5 +1,7 @@
 // The inode numbers that the mount presents. Most follow by rule from the layer's device and inode number; those that
 // cannot (copied-up objects, which keep the number they had, and 64-bit numbers that use their top byte) are remembered.
+// A remembered number is found from both sides: once a copied-up file goes on under its source's number, a new file
+// that the source's storage puts under that inode number must be presented under another.
 
 import { ENOSPC } from '../../protocol/errno.ts';
 import { Buckets } from './buckets.ts';
@@ -16,6 +18,7 @@ const INO_LO = 2;
 const INO_HI = 3;
 const PRESENTED_LO = 4;
 const PRESENTED_HI = 5;
+const NEXT_PRESENTED = 6;
 
 const TOP_BYTE = 24; // shift within the upper word
 const ALLOCATED = 0xff; // the top byte of numbers that follow from no rule
@@ -25,6 +28,7 @@ export class Numbers {
   readonly #mutex: Mutex;
   readonly #records: Pool;
   readonly #index: Buckets;
+  readonly #presented: Buckets; // the same records by the number that they present
   readonly #hash: Hash;
   readonly #devices: Int32Array;
   readonly #known = new Map<string, number>(); // this thread's copy of the device table
@@ -43,10 +47,18 @@ export class Numbers {
       NEXT,
       (record) => this.#hashOf(record),
     );
+    this.#presented = new Buckets(
+      region.words('presentedBuckets'),
+      region.header,
+      HEADER.presentedIndex,
+      this.#records,
+      NEXT_PRESENTED,
+      (record) => this.#presentedHash(record),
+    );
   }
 
   get bytes(): number {
-    return this.#records.bytes + this.#index.bytes;
+    return this.#records.bytes + this.#index.bytes + this.#presented.bytes;
   }
 
   get count(): number {
@@ -83,7 +95,8 @@ export class Numbers {
 
   /**
    * The number that the mount shows for an object: the one remembered; else the inode number itself with the device's
-   * index in the top byte, if that byte is 0 and the index at most 254; else a number of its own, which is remembered from then on.
+   * index in the top byte, if that byte is 0, the index at most 254, and the result not remembered for another object;
+   * else a number of its own, which is remembered from then on.
    * 0; or -ENOSPC when such a number cannot be remembered, and then `out` holds one that is shown only this once.
    */
   presentedOf(device: number, inoLo: number, inoHi: number, out: Words64): number {
@@ -98,7 +111,7 @@ export class Numbers {
       if (inoHi >>> TOP_BYTE === 0 && device < ALLOCATED) {
         out.lo = inoLo >>> 0;
         out.hi = (inoHi | (device << TOP_BYTE)) >>> 0;
-        return 0;
+        if (!this.#isTaken(out)) return 0;
       }
       this.#allocate(out);
       return this.#put(device, inoLo | 0, inoHi | 0, out.lo, out.hi);
@@ -114,6 +127,7 @@ export class Numbers {
       const record = this.#find(device, inoLo | 0, inoHi | 0);
       if (record === 0) return;
       this.#index.remove(record, this.#hashOf(record));
+      this.#presented.remove(record, this.#presentedHash(record));
       this.#records.give(record);
     } finally {
       this.#mutex.unlock();
@@ -147,13 +161,29 @@ export class Numbers {
     return 0;
   }
 
+  #isTaken({ lo, hi }: Words64): boolean {
+    if (this.#presented.entries === 0) return false;
+    const records = this.#records;
+    for (
+      let at = this.#presented.first(this.#hash.words(lo, hi, 0));
+      at !== 0;
+      at = records.get(at, NEXT_PRESENTED)
+    ) {
+      if (records.get(at, PRESENTED_LO) === (lo | 0) && records.get(at, PRESENTED_HI) === (hi | 0))
+        return true;
+    }
+    return false;
+  }
+
   #put(device: number, inoLo: number, inoHi: number, presentedLo: number, presentedHi: number): number {
     const records = this.#records;
     const known = this.#find(device, inoLo, inoHi);
     const record = known || records.take();
     if (record === 0) return -ENOSPC;
+    if (known !== 0) this.#presented.remove(record, this.#presentedHash(record));
     records.set(record, PRESENTED_LO, presentedLo);
     records.set(record, PRESENTED_HI, presentedHi);
+    this.#presented.insert(record, this.#presentedHash(record));
     if (known !== 0) return 0;
     records.set(record, DEVICE, device);
     records.set(record, INO_LO, inoLo);
@@ -177,6 +207,14 @@ export class Numbers {
       records.get(record, INO_LO),
       records.get(record, INO_HI),
       records.get(record, DEVICE),
+    );
+  }
+
+  #presentedHash(record: number): number {
+    return this.#hash.words(
+      this.#records.get(record, PRESENTED_LO),
+      this.#records.get(record, PRESENTED_HI),
+      0,
     );
   }
 }

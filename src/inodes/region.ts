@@ -14,7 +14,7 @@ export const HEADER = {
   tableMutex: 16,
   handleMutex: 32,
   numberMutex: 48,
-  structure: 64, // 7 words, see rwlock.ts
+  structure: 64, // 6 words, see rwlock.ts
   nodePool: 80, // 3 words each, see records.ts
   dentryPool: 84,
   directoryPool: 88,
@@ -22,6 +22,7 @@ export const HEADER = {
   nodeIndex: 96, // 2 words each, see buckets.ts
   dentryIndex: 98,
   numberIndex: 100,
+  presentedIndex: 102,
   arena: 104, // 2 words and a free list for each size class, see arena.ts
   doomed: 128,
   overForgets: 129,
@@ -44,7 +45,7 @@ export const MAX_DEVICES = 4096;
 
 export const NODE_WORDS = 20;
 export const DENTRY_WORDS = 8;
-export const NUMBER_WORDS = 6;
+export const NUMBER_WORDS = 7;
 export const HANDLE_WORDS = 8;
 export const DEVICE_WORDS = 4;
 /** Words of a directory block that do not belong to one layer, and words for each layer. */
@@ -74,7 +75,8 @@ type AreaName =
   | 'nodeBuckets'
   | 'dentryBuckets'
   | 'numbers'
-  | 'numberBuckets';
+  | 'numberBuckets'
+  | 'presentedBuckets';
 
 export function directoryWords(layers: number): number {
   return BLOCK_WORDS + SIDE_WORDS * layers;
@@ -99,6 +101,7 @@ function areaSizes({ bytes, layers, handles }: ReserveOptions): Sizes {
     dentryBuckets: 4,
     numbers: NUMBER_WORDS * 4,
     numberBuckets: 4,
+    presentedBuckets: 4,
   };
   const sum = (sizes: object) =>
     Object.values(sizes).reduce((total: number, size: number) => total + size, 0);

@@ -38,7 +38,7 @@ export type { ReserveOptions } from './region.ts';
 
 /**
  * A node with one name of 20 bytes takes 144 bytes: record 80, dentry 32, name 24, hash buckets 8; a directory with
- * open descriptors 44 more (two layers), a remembered inode number 28. When an area is full, what would add to it
+ * open descriptors 44 more (two layers), a remembered inode number 36. When an area is full, what would add to it
  * returns -ENOMEM (nodes, names, directories) or -ENOSPC (inode numbers, devices) and changes nothing.
  */
 export class InodeTable extends TableParts {
