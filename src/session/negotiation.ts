@@ -60,12 +60,12 @@ export function wantedFlags(permissions: Policy['permissions'], exclusive: boole
  * @returns what is spoken from here on
  * @throws SessionError when the kernel is too old, the device is not a mounted one, or no INIT comes
  */
-export function openSession(fd: number, flags: bigint): Dialect {
+export function openSession(fd: number, flags: bigint, timeoutMs: number = INIT_TIMEOUT_MS): Dialect {
   const device = new Device(fd);
   const request = new Request(device.request, Dialect.initial);
   const reply = new Reply(device.reply);
   for (let inits = 0; inits < MAX_INITS; inits++) {
-    readInit(device, request);
+    readInit(device, request, timeoutMs);
     const result = negotiate(readOffer(request), {
       flags,
       maxWrite: MAX_WRITE,
@@ -83,8 +83,8 @@ export function openSession(fd: number, flags: bigint): Dialect {
   throw new SessionError('the kernel and migratefs agree on no version of the FUSE protocol');
 }
 
-function readInit(device: Device, request: Request): void {
-  const until = performance.now() + INIT_TIMEOUT_MS;
+function readInit(device: Device, request: Request, timeoutMs: number): void {
+  const until = performance.now() + timeoutMs;
   let events: number;
   do events = poll(device.fd, POLLIN, Math.max(0, Math.ceil(until - performance.now())));
   while (events === -EINTR || events === -EAGAIN);

@@ -15,7 +15,12 @@ const FIRST_WORKERS = 2;
 /** Replacements in the life of a pool: a bug that kills workers must not become a loop of 40 ms starts. */
 const REPLACEMENTS = 16;
 
+// The sources and the build name the same file by different extensions.
+const WORKER = new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url);
+
 export interface PoolOptions {
+  /** What a worker runs; `worker.ts` unless a test brings its own. */
+  readonly entry?: URL;
   /** Everything but what differs by worker. */
   readonly setup: Omit<WorkerSetup, 'index' | 'slots' | 'occupancy'>;
   /** At most so many workers, at least 1. */
@@ -85,9 +90,10 @@ export class Pool {
       slots: this.#slotMemory,
       occupancy: this.#occupancyMemory,
     };
-    // The sources (tests) and the build (the daemon) name the same file by different extensions.
-    const entry = new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url);
-    const worker = new Worker(entry, { workerData: setup, name: `migratefs-${index}` });
+    const worker = new Worker(this.#options.entry ?? WORKER, {
+      workerData: setup,
+      name: `migratefs-${index}`,
+    });
     this.#workers[index] = worker;
     this.#starting++;
     let starting = true;
