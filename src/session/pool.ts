@@ -16,11 +16,15 @@ const FIRST_WORKERS = 2;
 const REPLACEMENTS = 16;
 
 // The sources and the build name the same file by different extensions.
-const WORKER = new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url);
+const ENTRY = new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url);
+
+function startWorker(setup: WorkerSetup): Worker {
+  return new Worker(ENTRY, { workerData: setup, name: `migratefs-${setup.index}` });
+}
 
 export interface PoolOptions {
-  /** What a worker runs; `worker.ts` unless a test brings its own. */
-  readonly entry?: URL;
+  /** Starts a thread; one that runs `worker.ts` unless a test brings its own. */
+  readonly start?: (setup: WorkerSetup) => Worker;
   /** Everything but what differs by worker. */
   readonly setup: Omit<WorkerSetup, 'index' | 'slots' | 'occupancy'>;
   /** At most so many workers, at least 1. */
@@ -90,10 +94,7 @@ export class Pool {
       slots: this.#slotMemory,
       occupancy: this.#occupancyMemory,
     };
-    const worker = new Worker(this.#options.entry ?? WORKER, {
-      workerData: setup,
-      name: `migratefs-${index}`,
-    });
+    const worker = (this.#options.start ?? startWorker)(setup);
     this.#workers[index] = worker;
     this.#starting++;
     let starting = true;

@@ -1,3 +1,4 @@
+import { Worker } from 'node:worker_threads';
 import t from 'tap';
 import type { FileSystemSetup } from '../../src/layers/setup.ts';
 import type { Log } from '../../src/log/index.ts';
@@ -15,7 +16,7 @@ function poolOf(orders: string[], threads: number) {
   const abandoned: number[][] = [];
   const messages: WorkerMessage[] = [];
   const pool = new Pool({
-    entry,
+    start: (workerData) => new Worker(entry, { workerData, execArgv: [], env: {} }),
     setup: { device: -1, fs, debug: false, dialect: { minor: 45, flags: 0n } },
     threads,
     log: log as unknown as Log,
