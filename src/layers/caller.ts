@@ -1,0 +1,137 @@
+// Who a worker acts as. As root, a worker takes on the caller's file-system uid, gid, supplementary groups and umask, so that the
+// layers, their quotas and root-squashed servers see the real user. The ids bind this thread alone (credentials(7), raw system calls).
+
+import { EACCES } from '../../protocol/errno.ts';
+import {
+  dropCapability,
+  getegid,
+  geteuid,
+  setfsgid,
+  setfsuid,
+  setgroups,
+  umask,
+} from '../sys/credentials.ts';
+import { groupsOf } from './groups.ts';
+
+/** The part of a request that says who asks. */
+export interface CallerIds {
+  readonly uid: number;
+  readonly gid: number;
+  readonly pid: number;
+}
+
+/** How long the groups of one task are believed, where the kernel checks permissions too (with the task's own groups). */
+const GROUPS_MS = 1000;
+
+/** Tasks whose groups are remembered by one worker. */
+const REMEMBERED = 64;
+
+/** CAP_SYS_RESOURCE of capability.h: its holder passes quotas and takes a file system's reserved blocks. */
+const CAP_SYS_RESOURCE = 24;
+
+interface Remembered {
+  readonly uid: number;
+  readonly gid: number;
+  readonly groups: Uint32Array;
+  readonly until: number;
+}
+
+export class Caller {
+  readonly #switches: boolean;
+  readonly #groupsMs: number;
+  readonly #ownUid = geteuid();
+  readonly #ownGid = getegid();
+  readonly #tasks = new Map<number, Remembered>();
+  #uid = this.#ownUid;
+  #gid = this.#ownGid;
+  #groups: Uint32Array | undefined;
+  #umask = -1;
+  #requester = this.#ownUid;
+
+  /** @param switches root: take on callers; else only the own user is served. @param groupsMs 0: groups are read for each request. */
+  constructor(switches: boolean, kernelChecks: boolean) {
+    this.#switches = switches;
+    this.#groupsMs = kernelChecks ? GROUPS_MS : 0;
+    if (switches) dropCapability(CAP_SYS_RESOURCE);
+  }
+
+  /** The user whose request is in hand, also while the daemon works on its own account. */
+  get requester(): number {
+    return this.#requester;
+  }
+
+  /** Takes on the caller. @returns 0, or -EACCES when that cannot be done: the request must then be refused. */
+  assume(ids: CallerIds): number {
+    this.#requester = ids.uid;
+    if (!this.#switches) return ids.uid === this.#ownUid && ids.gid === this.#ownGid ? 0 : -EACCES;
+    const groups = this.#groupsFor(ids);
+    return this.#become(ids.uid, ids.gid, groups) ? 0 : -EACCES;
+  }
+
+  /** Sets the umask that new objects are made with. Needs a thread of its own file-system attributes (unshare(2), CLONE_FS). */
+  mask(mask: number): void {
+    if (mask === this.#umask) return;
+    umask(mask);
+    this.#umask = mask;
+  }
+
+  /**
+   * Runs what the file system does on its own account (copy-up, mirrored directories) as the daemon's user, then goes back to the
+   * caller. If going back fails, every later request of this worker is refused until `assume` succeeds.
+   */
+  asDaemon<T>(work: () => T): T {
+    if (!this.#switches) return work();
+    const uid = this.#uid;
+    const gid = this.#gid;
+    const groups = this.#groups ?? NONE;
+    const mask = this.#umask;
+    this.#become(this.#ownUid, this.#ownGid, NONE);
+    this.mask(0);
+    let restored = false;
+    let result: T;
+    try {
+      result = work();
+    } finally {
+      if (mask >= 0) this.mask(mask);
+      restored = this.#become(uid, gid, groups);
+    }
+    if (!restored) throw new Error(`cannot go back to uid ${uid} gid ${gid}`);
+    return result;
+  }
+
+  // Root first for gid and groups: a thread that has given up fsuid 0 keeps CAP_SETUID and CAP_SETGID (only the file-system
+  // capabilities follow fsuid), so any order works; the uid comes last so that a failure leaves the stronger check in place.
+  #become(uid: number, gid: number, groups: Uint32Array): boolean {
+    if (uid === this.#uid && gid === this.#gid && this.#groups && sameGroups(groups, this.#groups))
+      return true;
+    this.#groups = undefined;
+    if (setgroups(groups, groups.length) < 0) return false;
+    if (setfsgid(gid) < 0) return false;
+    this.#gid = gid;
+    if (setfsuid(uid) < 0) return false;
+    this.#uid = uid;
+    this.#groups = groups;
+    return true;
+  }
+
+  #groupsFor(ids: CallerIds): Uint32Array {
+    const now = performance.now();
+    const known = this.#tasks.get(ids.pid);
+    if (known && known.uid === ids.uid && known.gid === ids.gid && now < known.until) return known.groups;
+    const groups = groupsOf(ids.pid, ids.uid, ids.gid);
+    if (this.#groupsMs > 0) {
+      if (this.#tasks.size >= REMEMBERED) this.#tasks.clear();
+      this.#tasks.set(ids.pid, { uid: ids.uid, gid: ids.gid, groups, until: now + this.#groupsMs });
+    }
+    return groups;
+  }
+}
+
+const NONE = new Uint32Array(0);
+
+function sameGroups(a: Uint32Array, b: Uint32Array): boolean {
+  if (a === b) return true;
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}

@@ -1,0 +1,92 @@
+// What a copy must carry besides its bytes, in the order in which nothing undoes what came before: owner (it clears setuid and
+// capabilities), mode, xattrs (ACLs, capabilities, user, trusted, security), times to the nanosecond.
+
+import { ENODATA, ENOSYS, EOPNOTSUPP, ERANGE } from '../../protocol/errno.ts';
+import { AT_EMPTY_PATH, AT_FDCWD, S_IFLNK } from '../sys/constants.ts';
+import { type CString, cstring, EMPTY } from '../sys/cstring.ts';
+import { chmod, fchownat, procPath, utimensat } from '../sys/path.ts';
+import type { Stat } from '../sys/stat.ts';
+import { ATIME, MTIME, TimeSpecs } from '../sys/times.ts';
+import { getxattr, listxattr, removexattr, setxattr } from '../sys/xattr.ts';
+
+/** Linux's limits: XATTR_LIST_MAX and XATTR_SIZE_MAX, limits.h. */
+const LIST_MAX = 65536;
+const VALUE_MAX = 65536;
+
+const list = new Uint8Array(LIST_MAX);
+const value = new Uint8Array(VALUE_MAX);
+const times = new TimeSpecs();
+
+/** Told the name of each xattr that the target cannot hold. @returns 0 to go on without it, or the errno that ends the copy. */
+export type XattrRefused = (name: Uint8Array, errno: number) => number;
+
+/**
+ * Gives `target` the metadata of `source`; both descriptors may be O_PATH, of any type but the same.
+ * @param stat the source's attributes. @returns 0 or a negative errno.
+ */
+export function copyMetadata(source: number, target: number, stat: Stat, refused: XattrRefused): number {
+  let result = fchownat(target, EMPTY, stat.uid, stat.gid, AT_EMPTY_PATH);
+  if (result < 0) return result;
+  if (stat.type !== S_IFLNK) {
+    result = chmod(procPath(target), stat.mode & 0o7777);
+    if (result < 0) return result;
+  }
+  result = copyXattrs(source, target, refused);
+  return result < 0 ? result : copyTimes(target, stat);
+}
+
+/** Sets access and modification time of what a descriptor, O_PATH or not, holds. */
+export function copyTimes(target: number, stat: Stat): number {
+  times.set(ATIME, stat.atimeSec, stat.atimeNsec).set(MTIME, stat.mtimeSec, stat.mtimeNsec);
+  return utimensat(AT_FDCWD, procPath(target), times, 0);
+}
+
+// The paths through /proc follow the link to the very object, so that a symlink's own xattrs are meant, never its target's.
+function copyXattrs(source: number, target: number, refused: XattrRefused): number {
+  const length = listxattr(procPath(source), list, LIST_MAX);
+  if (length < 0) return length === -EOPNOTSUPP || length === -ENOSYS ? 0 : length;
+  let start = 0;
+  while (start < length) {
+    const end = list.indexOf(0, start) + 1;
+    if (end === 0 || end > length) break;
+    const name = list.subarray(start, end);
+    start = end;
+    const result = copyXattr(source, target, name, refused);
+    if (result < 0) return result;
+  }
+  return dropInheritedAcl(source, target);
+}
+
+function copyXattr(source: number, target: number, name: CString, refused: XattrRefused): number {
+  const size = getxattr(procPath(source), name, value, VALUE_MAX);
+  if (size === -ENODATA) return 0; // removed since it was listed; a change of the source is seen later
+  if (size < 0) return size === -EOPNOTSUPP ? refused(name, -size) : size;
+  const result = setxattr(procPath(target), name, value, size, 0);
+  if (result === 0) return 0;
+  // A label of the same value that the system set itself cannot be set again by some security modules: it is there.
+  const there = getxattr(procPath(target), name, echo, VALUE_MAX);
+  if (there === size && sameBytes(value, echo, size)) return 0;
+  if (result === -EOPNOTSUPP || result === -ENOSYS || result === -ERANGE || there === -EOPNOTSUPP) {
+    return refused(name, -result);
+  }
+  return result;
+}
+
+const echo = new Uint8Array(VALUE_MAX);
+const ACLS = [cstring('system.posix_acl_access'), cstring('system.posix_acl_default')];
+
+// A new object takes ACLs from its parent's default ACL; the copy must have the source's, which may be none.
+function dropInheritedAcl(source: number, target: number): number {
+  for (const name of ACLS) {
+    if (getxattr(procPath(target), name, echo, VALUE_MAX) <= 0) continue;
+    if (getxattr(procPath(source), name, echo, VALUE_MAX) >= 0) continue;
+    const result = removexattr(procPath(target), name);
+    if (result < 0) return result;
+  }
+  return 0;
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array, length: number): boolean {
+  for (let i = 0; i < length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}

@@ -1,0 +1,152 @@
+// Copy-up: the object that a lower layer shows becomes one on the upper layer, under the same name, and leaves the lower one. Nothing is
+// removed before its copy is proven and published; a failure before that leaves everything as it was.
+
+import { EACCES, EBUSY, EEXIST, ENOENT, EPERM } from '../../protocol/errno.ts';
+import type { Int64, NodeId } from '../../protocol/types.ts';
+import {
+  AT_EMPTY_PATH,
+  AT_SYMLINK_NOFOLLOW,
+  O_CLOEXEC,
+  O_NOATIME,
+  O_NOFOLLOW,
+  O_NONBLOCK,
+  O_PATH,
+  O_RDONLY,
+  S_IFREG,
+  STATX_BASIC_STATS,
+} from '../sys/constants.ts';
+import { type CString, EMPTY } from '../sys/cstring.ts';
+import { close, fsync, openat } from '../sys/fd.ts';
+import { statx } from '../sys/path.ts';
+import { Stat } from '../sys/stat.ts';
+import { CHANGED, type CopyReport, copyData } from './copydata.ts';
+import { copyMetadata } from './copymeta.ts';
+import type { FileSystem } from './filesystem.ts';
+import { type Place, place } from './locate.ts';
+import { reportMigrated } from './migrated.ts';
+import { ensureSide } from './mirror.ts';
+import { redirectHandles } from './redirect.ts';
+import { UPPER } from './setup.ts';
+import { removeSource } from './source.ts';
+import { syncDirectory } from './sync.ts';
+import { dropTemporary, makeTemporary, publish, type Temporary } from './temporary.ts';
+import { xattrPolicy } from './xattrpolicy.ts';
+
+/** How often a copy-up starts again when the source changes while it is copied. */
+const ATTEMPTS = 5;
+
+/**
+ * Brings the node's object to the upper layer if it is not there; the caller holds the node's lock and has been checked.
+ * @param keep bytes of data that are wanted: all by default, 0 for O_TRUNC. @param at filled with the place on the upper layer.
+ * @returns 0, or the errno of whatever failed: the lower object is then as it was.
+ */
+export function copyUp(
+  fs: FileSystem,
+  node: NodeId,
+  at: Place,
+  keep: Int64 = Number.MAX_SAFE_INTEGER,
+): number {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const found = place(fs, node, at);
+    if (found < 0) return found;
+    if (at.layer === UPPER) return 0;
+    const source = new Stat();
+    source.copyFrom(fs.stat);
+    const upper = ensureSide(fs, at.ref.parent, UPPER);
+    if (upper < 0) return upper;
+    let result = fs.caller.asDaemon(() => copyOnce(fs, node, at, upper, source, keep));
+    // A server that squashes root may let the file's own user do it.
+    if (result === -EACCES || result === -EPERM) result = copyOnce(fs, node, at, upper, source, keep);
+    if (result !== 0 && result !== CHANGED && result !== -EEXIST) {
+      return result;
+    }
+  }
+  return place(fs, node, at) === 0 && at.layer === UPPER ? 0 : -EBUSY;
+}
+
+function copyOnce(fs: FileSystem, node: NodeId, at: Place, upper: number, source: Stat, keep: Int64): number {
+  const started = performance.now();
+  const from = openSource(at.dir, at.ref.bytes, source);
+  if (from < 0) return from;
+  const report: CopyReport = { method: 'none', bytes: 0 };
+  const copy = makeTemporary(fs, UPPER, upper, source, { dir: at.dir, name: at.ref.bytes });
+  if (typeof copy === 'number') {
+    close(from);
+    return copy;
+  }
+  let result = fill(fs, from, copy, at, source, keep, report);
+  if (result === 0) result = publish(copy, upper, at.ref.bytes);
+  const published = result === 0;
+  const made = new Stat();
+  if (published) result = statx(copy.fd, EMPTY, AT_EMPTY_PATH, STATX_BASIC_STATS, made);
+  dropTemporary(copy, published);
+  close(from);
+  if (!published) return result;
+  const durable = syncDirectory(upper);
+  if (durable < 0) {
+    // The copy is there and whole, but might not survive a crash: the source stays, hidden, and the caller is told.
+    fs.log.error('sync-failed', { name: at.ref.bytes.subarray(0, -1), errno: -durable });
+    return durable;
+  }
+  redirectHandles(fs, node, at, upper, made);
+  const removed = removeSource(fs, at, source);
+  reportMigrated(fs, node, at.layer, source, made, report, performance.now() - started, removed);
+  return result;
+}
+
+function fill(
+  fs: FileSystem,
+  from: number,
+  copy: Temporary,
+  at: Place,
+  source: Stat,
+  keep: Int64,
+  report: CopyReport,
+): number {
+  const isFile = source.type === S_IFREG;
+  if (isFile) {
+    const size = Number(source.size);
+    const wanted = Math.min(size, Number(keep));
+    const copied = copyData(from, copy.fd, wanted, wanted === size, fs.interrupted, report);
+    if (copied < 0) return copied;
+  }
+  const described = copyMetadata(from, copy.fd, source, xattrPolicy(fs, at.ref.bytes));
+  if (described < 0) return described;
+  const changed = compareAgain(from, at, source);
+  if (changed < 0) return changed;
+  return isFile ? fsync(copy.fd) : 0;
+}
+
+function openSource(dir: number, name: CString, source: Stat): number {
+  const flags = source.type === S_IFREG ? O_RDONLY | O_NONBLOCK : O_PATH;
+  const quiet = flags === O_PATH ? 0 : O_NOATIME;
+  let fd = openat(dir, name, flags | quiet | O_NOFOLLOW | O_CLOEXEC);
+  if (fd === -EPERM) fd = openat(dir, name, flags | O_NOFOLLOW | O_CLOEXEC);
+  if (fd < 0) return fd === -ENOENT ? CHANGED : fd;
+  const now = new Stat();
+  const result = statx(fd, EMPTY, AT_EMPTY_PATH, STATX_BASIC_STATS, now);
+  if (result === 0 && now.sameObject(source) && now.type === source.type) return fd;
+  close(fd);
+  return result < 0 ? result : CHANGED;
+}
+
+/** The source must be what it was when the copy began, and still have the name. @returns 0, CHANGED or a negative errno. */
+function compareAgain(from: number, at: Place, source: Stat): number {
+  const now = new Stat();
+  let result = statx(from, EMPTY, AT_EMPTY_PATH, STATX_BASIC_STATS, now);
+  if (result < 0) return result;
+  if (!isUnchanged(now, source)) return CHANGED;
+  result = statx(at.dir, at.ref.bytes, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, now);
+  if (result === -ENOENT) return CHANGED;
+  return result < 0 ? result : now.sameObject(source) ? 0 : CHANGED;
+}
+
+function isUnchanged(now: Stat, before: Stat): boolean {
+  return (
+    now.size === before.size &&
+    now.mtimeSec === before.mtimeSec &&
+    now.mtimeNsec === before.mtimeNsec &&
+    now.ctimeSec === before.ctimeSec &&
+    now.ctimeNsec === before.ctimeNsec
+  );
+}

@@ -1,0 +1,35 @@
+// The state that the functions of this folder share in one worker: the inode table, the layers, who the caller is, the log, and
+// buffers that are used again and again.
+
+import { InodeTable } from '../inodes/table.ts';
+import { Log } from '../log/log.ts';
+import { Stat } from '../sys/stat.ts';
+import { Caller } from './caller.ts';
+import type { FileSystemSetup, LayerSetup, Policy } from './setup.ts';
+
+export class FileSystem {
+  readonly table: InodeTable;
+  readonly layers: readonly LayerSetup[];
+  readonly policy: Policy;
+  readonly caller: Caller;
+  readonly log: Log;
+  readonly host: string;
+  /** Distinguishes the workers of a mount as owners of locks; from 1. */
+  readonly worker: number;
+  /** Whether the request in hand has been interrupted. */
+  readonly interrupted: () => boolean;
+  /** The attributes that the last locate, lookup or getattr found. */
+  readonly stat = new Stat();
+
+  /** @param worker number from 1, unique among the threads of the mount. */
+  constructor(setup: FileSystemSetup, worker: number, interrupted: () => boolean) {
+    this.table = new InodeTable(setup.region);
+    this.layers = setup.layers;
+    this.policy = setup.policy;
+    this.caller = new Caller(setup.policy.switchCredentials, setup.policy.permissions === 'default');
+    this.log = new Log(setup.log, setup.logLevel);
+    this.host = setup.host;
+    this.worker = worker;
+    this.interrupted = interrupted;
+  }
+}

@@ -1,0 +1,71 @@
+// What lies under a visible name: entries of the same name in layers below that the merged tree does not show. They go before or with the
+// name, lowest layer first, or they would reappear; a hidden directory tree is set aside whole, since nobody has asked to delete what is in it.
+
+import { EEXIST, ENOENT, ENOTDIR, ENOTEMPTY, EPERM } from '../../protocol/errno.ts';
+import type { NodeId } from '../../protocol/types.ts';
+import { AT_REMOVEDIR, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS } from '../sys/constants.ts';
+import type { CString } from '../sys/cstring.ts';
+import { close } from '../sys/fd.ts';
+import { renameat2, statx, unlinkat } from '../sys/path.ts';
+import { Stat } from '../sys/stat.ts';
+import type { FileSystem } from './filesystem.ts';
+import { pathOf } from './migrated.ts';
+import { mayChangeEntries } from './permission.ts';
+import { openPrivateOf, privateName } from './private.ts';
+import { side } from './sides.ts';
+import { unterminated } from './xattrpolicy.ts';
+
+const stat = new Stat();
+
+/**
+ * Removes `name` of the merged directory `parent` from every layer below `above`, lowest first, as the caller.
+ * @param isSide tells of a layer whether its entry is part of the visible directory: what is in there is never set aside.
+ * @returns 0, or the errno of the first layer that refused: whatever is above it is untouched.
+ */
+export function removeHidden(
+  fs: FileSystem,
+  parent: NodeId,
+  name: CString,
+  above: number,
+  isSide: (layer: number) => boolean = () => false,
+): number {
+  for (let layer = fs.layers.length - 1; layer > above; layer--) {
+    const dir = side(fs, parent, layer);
+    if (dir === -ENOENT) continue;
+    if (dir < 0) return dir;
+    let result = removeEntry(dir, name);
+    if (result === -ENOTEMPTY && !isSide(layer)) result = setAside(fs, parent, layer, dir, name);
+    if (result < 0) return result;
+  }
+  return 0;
+}
+
+/** Removes whatever has the name in one layer. @returns 0 also when nothing has it, -ENOTEMPTY for a directory that is not empty. */
+function removeEntry(dir: number, name: CString): number {
+  const found = statx(dir, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, stat);
+  if (found < 0) return found === -ENOENT ? 0 : found;
+  const result = unlinkat(dir, name, stat.isDirectory ? AT_REMOVEDIR : 0);
+  if (result === -ENOENT) return 0;
+  return stat.isDirectory && result === -EEXIST ? -ENOTEMPTY : result;
+}
+
+function setAside(fs: FileSystem, parent: NodeId, layer: number, dir: number, name: CString): number {
+  const allowed = mayChangeEntries(fs, parent);
+  if (allowed < 0) return allowed;
+  return fs.caller.asDaemon(() => {
+    const aside = openPrivateOf(fs, layer, 'aside');
+    if (aside < 0) return aside === -ENOTDIR ? -EPERM : aside;
+    const kept = privateName(fs);
+    const moved = renameat2(dir, name, aside, kept, 0);
+    close(aside);
+    if (moved === 0) {
+      fs.log.warn('hidden-tree-set-aside', {
+        parent: pathOf(fs, parent),
+        name: unterminated(name),
+        layer,
+        kept: unterminated(kept),
+      });
+    }
+    return moved;
+  });
+}

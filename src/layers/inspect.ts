@@ -1,0 +1,53 @@
+// Questions that change nothing: access(2), readlink(2), statfs(2), and looking up `.` and `..` for who opens files by handle.
+
+import { ENOENT, ESTALE } from '../../protocol/errno.ts';
+import type { NodeId } from '../../protocol/types.ts';
+import { newNameRef, ROOT_ID } from '../inodes/table.ts';
+import { AT_EACCESS, AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW, S_IFDIR } from '../sys/constants.ts';
+import { EMPTY } from '../sys/cstring.ts';
+import { faccessat, readlinkat } from '../sys/path.ts';
+import { fstatfs, type StatFs } from '../sys/statfs.ts';
+import type { FileSystem } from './filesystem.ts';
+import { anyDescriptor, attributes, newPlace, place } from './locate.ts';
+import { UPPER } from './setup.ts';
+import { side, topSide } from './sides.ts';
+
+const at = newPlace();
+
+/** @param mask R_OK, W_OK, X_OK or F_OK (0). @returns 0, -EACCES, -EROFS or another negative errno. */
+export function accessNode(fs: FileSystem, node: NodeId, mask: number): number {
+  if (fs.table.type(node) === S_IFDIR) {
+    const top = topSide(fs, node);
+    const fd = top < 0 ? anyDescriptor(fs, node) : side(fs, node, top);
+    return fd < 0 ? fd : faccessat(fd, EMPTY, mask, AT_EACCESS | AT_EMPTY_PATH);
+  }
+  const found = place(fs, node, at);
+  return found < 0 ? found : faccessat(at.dir, at.ref.bytes, mask, AT_EACCESS | AT_SYMLINK_NOFOLLOW);
+}
+
+/** @returns the target's length in bytes, or a negative errno. Never copies anything up. */
+export function readLink(fs: FileSystem, node: NodeId, into: Uint8Array, size: number): number {
+  const found = place(fs, node, at);
+  if (found === 0) return readlinkat(at.dir, at.ref.bytes, into, size);
+  const fd = found === -ESTALE ? anyDescriptor(fs, node) : found;
+  return fd < 0 ? fd : readlinkat(fd, EMPTY, into, size);
+}
+
+/** The upper layer's: the space that is left for what users write. */
+export function statfsUpper(fs: FileSystem, out: StatFs): number {
+  return fstatfs(side(fs, ROOT_ID, UPPER), out);
+}
+
+/** Looks up a directory itself (`up` false) or its parent, and counts one lookup. @returns the node or a negative errno. */
+export function lookupDot(fs: FileSystem, node: NodeId, up: boolean): number {
+  let found = node;
+  if (up && node !== ROOT_ID) {
+    const ref = newNameRef();
+    if (!fs.table.nameOf(node, ref)) return fs.table.exists(node) ? -ENOENT : -ESTALE;
+    found = ref.parent;
+  }
+  const layer = attributes(fs, found);
+  if (layer < 0) return layer;
+  const counted = fs.table.count(found);
+  return counted < 0 ? counted : found;
+}

@@ -1,0 +1,73 @@
+// Hard links: made in the layer that shows the source, if the target directory is there too, else on the upper layer after a copy-up.
+
+import { EEXIST, ENOENT, EPERM, EROFS, ESTALE, EXDEV } from '../../protocol/errno.ts';
+import type { NodeId } from '../../protocol/types.ts';
+import {
+  AT_FDCWD,
+  AT_SYMLINK_FOLLOW,
+  AT_SYMLINK_NOFOLLOW,
+  STATX_BASIC_STATS,
+  STATX_BTIME,
+} from '../sys/constants.ts';
+import type { CString } from '../sys/cstring.ts';
+import { linkat, procPath, statx } from '../sys/path.ts';
+import { Stat } from '../sys/stat.ts';
+import { copyUp } from './copyup.ts';
+import type { FileSystem } from './filesystem.ts';
+import { anyDescriptor, locate, newPlace, place } from './locate.ts';
+import { intern } from './lookup.ts';
+import { writableSide } from './make.ts';
+import { isPrivate } from './private.ts';
+import { UPPER } from './setup.ts';
+import { side } from './sides.ts';
+
+const there = new Stat();
+const at = newPlace();
+
+/** LINK. @returns the node with one more lookup counted and its attributes in `fs.stat`, or a negative errno. */
+export function link(fs: FileSystem, node: NodeId, parent: NodeId, name: CString): number {
+  if (fs.policy.readOnly) return -EROFS;
+  if (isPrivate(parent, name)) return -EPERM;
+  const locked = fs.table.lockNode(node, fs.worker, fs.interrupted);
+  if (locked < 0) return locked;
+  try {
+    const taken = locate(fs, parent, name, there);
+    if (taken !== -ENOENT) return taken >= 0 ? -EEXIST : taken;
+    const layer = linkSomewhere(fs, node, parent, name);
+    if (layer < 0) return layer;
+    const dir = side(fs, parent, layer);
+    const result = statx(dir, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS | STATX_BTIME, fs.stat);
+    return result < 0 ? result : intern(fs, parent, name, layer, fs.stat);
+  } finally {
+    fs.table.unlockNode(node, fs.worker);
+  }
+}
+
+/** @returns the layer that has the new name, or a negative errno. */
+function linkSomewhere(fs: FileSystem, node: NodeId, parent: NodeId, name: CString): number {
+  const found = place(fs, node, at);
+  if (found === -ESTALE) return linkNameless(fs, node, parent, name);
+  if (found < 0) return found;
+  const target = side(fs, parent, at.layer);
+  if (target >= 0) {
+    const result = linkat(at.dir, at.ref.bytes, target, name, 0);
+    // A mount inside the layer, or a layer that cannot link: the upper one may.
+    if (at.layer === UPPER || (result !== -EXDEV && result !== -EROFS)) return result < 0 ? result : at.layer;
+  } else if (target !== -ENOENT) return target;
+  const dir = writableSide(fs, parent);
+  if (dir < 0) return dir;
+  const copied = copyUp(fs, node, at);
+  if (copied < 0) return copied;
+  const result = linkat(at.dir, at.ref.bytes, dir, name, 0);
+  return result < 0 ? result : UPPER;
+}
+
+/** A file without a name can get one as long as it has never been without links to the layer (O_TMPFILE); the layer decides. */
+function linkNameless(fs: FileSystem, node: NodeId, parent: NodeId, name: CString): number {
+  const fd = anyDescriptor(fs, node);
+  if (fd < 0) return fd;
+  const dir = writableSide(fs, parent);
+  if (dir < 0) return dir;
+  const result = linkat(AT_FDCWD, procPath(fd), dir, name, AT_SYMLINK_FOLLOW);
+  return result < 0 ? result : UPPER;
+}

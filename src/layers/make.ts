@@ -1,0 +1,81 @@
+// New names: mkdir, mknod, symlink, and the file of open(O_CREAT). All are made in the upper layer by the caller himself, so that owner,
+// set-group-ID inheritance, default ACLs and quotas are the layer's own.
+
+import { EEXIST, ENOENT, EPERM, EROFS } from '../../protocol/errno.ts';
+import type { NodeId } from '../../protocol/types.ts';
+import { AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, STATX_BTIME } from '../sys/constants.ts';
+import type { CString } from '../sys/cstring.ts';
+import { mkdirat, mknodat, statx, symlinkat } from '../sys/path.ts';
+import { Stat } from '../sys/stat.ts';
+import type { FileSystem } from './filesystem.ts';
+import { locate } from './locate.ts';
+import { intern } from './lookup.ts';
+import { ensureSide } from './mirror.ts';
+import { mayChangeEntries } from './permission.ts';
+import { isPrivate } from './private.ts';
+import { UPPER } from './setup.ts';
+import { side } from './sides.ts';
+
+const there = new Stat();
+
+/**
+ * Makes the upper side of a directory ready to take `name`, which must not be in the merged view.
+ * @returns the descriptor of the upper side, or -EEXIST, -EACCES, -EROFS, -EPERM for the reserved name, or another negative errno.
+ */
+export function roomFor(fs: FileSystem, parent: NodeId, name: CString): number {
+  if (fs.policy.readOnly) return -EROFS;
+  if (isPrivate(parent, name)) return -EPERM;
+  const found = locate(fs, parent, name, there);
+  if (found >= 0) return -EEXIST;
+  return found === -ENOENT ? writableSide(fs, parent) : found;
+}
+
+/** The upper side of a directory in which the caller may make entries; made if need be, after he has been checked. */
+export function writableSide(fs: FileSystem, parent: NodeId): number {
+  const upper = side(fs, parent, UPPER);
+  if (upper !== -ENOENT) return upper;
+  const allowed = mayChangeEntries(fs, parent);
+  return allowed < 0 ? allowed : ensureSide(fs, parent, UPPER);
+}
+
+export function makeDirectory(
+  fs: FileSystem,
+  parent: NodeId,
+  name: CString,
+  mode: number,
+  umask: number,
+): number {
+  return make(fs, parent, name, umask, (dir) => mkdirat(dir, name, mode));
+}
+
+export function makeNode(
+  fs: FileSystem,
+  parent: NodeId,
+  name: CString,
+  mode: number,
+  rdev: number,
+  umask: number,
+): number {
+  return make(fs, parent, name, umask, (dir) => mknodat(dir, name, mode, rdev));
+}
+
+export function makeSymlink(fs: FileSystem, parent: NodeId, name: CString, target: CString): number {
+  return make(fs, parent, name, 0, (dir) => symlinkat(target, dir, name));
+}
+
+/** @returns the new node with one lookup counted and its attributes in `fs.stat`, or a negative errno. */
+function make(
+  fs: FileSystem,
+  parent: NodeId,
+  name: CString,
+  umask: number,
+  call: (dir: number) => number,
+): number {
+  const dir = roomFor(fs, parent, name);
+  if (dir < 0) return dir;
+  fs.caller.mask(umask);
+  const made = call(dir);
+  if (made < 0) return made;
+  const result = statx(dir, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS | STATX_BTIME, fs.stat);
+  return result < 0 ? result : intern(fs, parent, name, UPPER, fs.stat);
+}

@@ -1,0 +1,78 @@
+// Directories that a layer lacks on the way to a new entry are made there with the owner, mode, ACLs, xattrs and times that the merged
+// tree shows. Each appears complete, by one rename out of our private directory, so that nobody ever meets one with other permissions.
+
+import { EACCES, EEXIST, ENOENT, EPERM, ESTALE } from '../../protocol/errno.ts';
+import type { NodeId } from '../../protocol/types.ts';
+import { newIdentity, newNameRef } from '../inodes/table.ts';
+import { AT_EMPTY_PATH, STATX_BASIC_STATS } from '../sys/constants.ts';
+import { type CString, EMPTY } from '../sys/cstring.ts';
+import { statx } from '../sys/path.ts';
+import { Stat } from '../sys/stat.ts';
+import { copyMetadata } from './copymeta.ts';
+import type { FileSystem } from './filesystem.ts';
+import { rebind } from './lookup.ts';
+import { adoptSide, openSide, side, topSide } from './sides.ts';
+import { syncDirectory } from './sync.ts';
+import { dropTemporary, makeTemporary, publish } from './temporary.ts';
+import { xattrPolicy } from './xattrpolicy.ts';
+
+/**
+ * The descriptor of `node` in `layer`, made there if need be with its ancestors.
+ * @returns descriptor, -EEXIST or -ENOTDIR when something else has the name in that layer, or a negative errno.
+ */
+export function ensureSide(fs: FileSystem, node: NodeId, layer: number): number {
+  const there = side(fs, node, layer);
+  if (there !== -ENOENT) return there;
+  const locked = fs.table.lockStructureShared(fs.worker, fs.interrupted);
+  if (locked < 0) return locked;
+  try {
+    return mirror(fs, node, layer);
+  } finally {
+    fs.table.unlockStructureShared(fs.worker);
+  }
+}
+
+/** As `ensureSide`, for one who holds the structure lock. */
+export function mirror(fs: FileSystem, node: NodeId, layer: number): number {
+  const there = side(fs, node, layer);
+  if (there !== -ENOENT) return there;
+  const ref = newNameRef();
+  if (!fs.table.nameOf(node, ref)) return -ESTALE;
+  const parent = mirror(fs, ref.parent, layer);
+  if (parent < 0) return parent;
+  const top = topSide(fs, node);
+  if (top < 0) return top === -ENOENT ? -ESTALE : top;
+  const source = side(fs, node, top);
+  let made = fs.caller.asDaemon(() => makeSide(fs, source, layer, parent, ref.bytes));
+  if (made === -EACCES || made === -EPERM) made = makeSide(fs, source, layer, parent, ref.bytes);
+  if (made < 0 && made !== -EEXIST) return made;
+  return adoptMade(fs, node, layer, parent, ref.bytes, top);
+}
+
+function makeSide(fs: FileSystem, source: number, layer: number, parent: number, name: CString): number {
+  const stat = new Stat();
+  const result = statx(source, EMPTY, AT_EMPTY_PATH, STATX_BASIC_STATS, stat);
+  if (result < 0) return result;
+  const temporary = makeTemporary(fs, layer, parent, stat, { dir: source, name: EMPTY });
+  if (typeof temporary === 'number') return temporary;
+  let done = copyMetadata(source, temporary.fd, stat, xattrPolicy(fs, name));
+  if (done === 0) done = publish(temporary, parent, name);
+  dropTemporary(temporary, done === 0);
+  return done === 0 ? syncDirectory(parent) : done;
+}
+
+function adoptMade(
+  fs: FileSystem,
+  node: NodeId,
+  layer: number,
+  parent: number,
+  name: CString,
+  top: number,
+): number {
+  const stat = new Stat();
+  const fd = openSide(parent, name, stat);
+  const kept = fd < 0 ? fd : adoptSide(fs, node, layer, fd, stat);
+  const identity = newIdentity();
+  if (kept >= 0 && layer < top && fs.table.dirIdentity(node, layer, identity)) rebind(fs, node, identity);
+  return kept;
+}

@@ -1,0 +1,206 @@
+// Opening files. A file handle is the backing descriptor itself; what is opened for writing is on the upper layer, copied up if need be
+// after the layer has said that the caller may write.
+
+import { EBUSY, EEXIST, EIO, ELOOP, ENOENT, EROFS, ESTALE } from '../../protocol/errno.ts';
+import type { NodeId } from '../../protocol/types.ts';
+import { newIdentity } from '../inodes/table.ts';
+import {
+  AT_EMPTY_PATH,
+  O_ACCMODE,
+  O_APPEND,
+  O_CLOEXEC,
+  O_CREAT,
+  O_DIRECT,
+  O_DSYNC,
+  O_EXCL,
+  O_NOATIME,
+  O_NOFOLLOW,
+  O_NONBLOCK,
+  O_RDONLY,
+  O_SYNC,
+  O_TRUNC,
+  S_IFREG,
+  STATX_BASIC_STATS,
+  STATX_BTIME,
+} from '../sys/constants.ts';
+import { type CString, EMPTY } from '../sys/cstring.ts';
+import { close, open, openat } from '../sys/fd.ts';
+import { procPath, statx } from '../sys/path.ts';
+import { copyUp } from './copyup.ts';
+import type { FileSystem } from './filesystem.ts';
+import { anyDescriptor, newPlace, place } from './locate.ts';
+import { intern, lookup } from './lookup.ts';
+import { roomFor } from './make.ts';
+import { mayWrite } from './permission.ts';
+import { UPPER } from './setup.ts';
+
+/** Kinds of handles in the inode table. */
+export const FILE_HANDLE = 1;
+export const DIRECTORY_HANDLE = 2;
+
+/** The caller's flags that mean something to the layer. O_NONBLOCK is ours: a FIFO put in a file's place must not hold a worker. */
+const PASSED = O_ACCMODE | O_APPEND | O_DIRECT | O_DSYNC | O_SYNC | O_NOATIME | O_TRUNC;
+const OURS = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+
+/** How often an object that moves between being found and being opened is looked for again. */
+const ATTEMPTS = 8;
+
+const at = newPlace();
+
+/** Whether an open needs the file on the upper layer. */
+export function wantsWrite(flags: number): boolean {
+  return (flags & O_ACCMODE) !== O_RDONLY || (flags & O_TRUNC) !== 0;
+}
+
+/** OPEN of a regular file. @returns the handle, which is a descriptor that the inode table knows, or a negative errno. */
+export function openFile(fs: FileSystem, node: NodeId, flags: number): number {
+  if (fs.table.type(node) !== S_IFREG) return -EIO;
+  if (wantsWrite(flags)) return openForWriting(fs, node, flags);
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const fd = openVisible(fs, node, flags);
+    if (fd < 0) return fd;
+    const kept = keepHandle(fs, node, fd, flags, at.layer);
+    if (kept !== -EBUSY) return kept;
+  }
+  return -ESTALE;
+}
+
+function openForWriting(fs: FileSystem, node: NodeId, flags: number): number {
+  if (fs.policy.readOnly) return -EROFS;
+  const locked = fs.table.lockNode(node, fs.worker, fs.interrupted);
+  if (locked < 0) return locked;
+  try {
+    const found = place(fs, node, at);
+    if (found === -ESTALE) {
+      const again = openNameless(fs, node, flags);
+      return again < 0 ? again : keepHandle(fs, node, again, flags, UPPER);
+    }
+    if (found < 0) return found;
+    if (at.layer !== UPPER) {
+      const allowed = mayWrite(fs, at.dir, at.ref.bytes);
+      if (allowed < 0) return allowed;
+      const copied = copyUp(fs, node, at, (flags & O_TRUNC) !== 0 ? 0 : undefined);
+      if (copied < 0) return copied;
+    }
+    const fd = openat(at.dir, at.ref.bytes, (flags & PASSED) | OURS);
+    if (fd < 0) return gone(fd);
+    return keepHandle(fs, node, fd, flags, UPPER);
+  } finally {
+    fs.table.unlockNode(node, fs.worker);
+  }
+}
+
+function openVisible(fs: FileSystem, node: NodeId, flags: number): number {
+  const found = place(fs, node, at);
+  if (found === -ESTALE) {
+    at.layer = UPPER;
+    return openNameless(fs, node, flags);
+  }
+  if (found < 0) return found;
+  const fd = openat(at.dir, at.ref.bytes, (flags & PASSED) | OURS);
+  return fd < 0 ? gone(fd) : fd;
+}
+
+/** An unlinked file that is still open can be opened again through /proc/PID/fd. */
+function openNameless(fs: FileSystem, node: NodeId, flags: number): number {
+  const known = anyDescriptor(fs, node);
+  return known < 0 ? known : open(procPath(known), (flags & PASSED) | O_CLOEXEC | O_NONBLOCK);
+}
+
+/** What was just found has gone or become something else: the kernel shall look it up again. */
+function gone(result: number): number {
+  return result === -ENOENT || result === -ELOOP ? -ESTALE : result;
+}
+
+/**
+ * Enters a descriptor that was opened on `layer` as a handle of the node. A reader that found the lower file while another thread
+ * finished its copy-up would read stale data for ever: then -EBUSY, to open again.
+ */
+function keepHandle(fs: FileSystem, node: NodeId, fd: number, flags: number, layer: number): number {
+  const { table } = fs;
+  table.lockHandles();
+  const copied = layer !== UPPER && table.identity(node, identity) && identity.layer === UPPER;
+  const result = copied ? -EBUSY : table.openHandle(fd, node, flags, FILE_HANDLE);
+  table.unlockHandles();
+  if (result === 0) return fd;
+  close(fd);
+  return result;
+}
+
+const identity = newIdentity();
+
+/** What CREATE gives: a node with one lookup counted, its attributes in `fs.stat`, and a handle. */
+export interface Created {
+  node: NodeId;
+  handle: number;
+}
+
+/** CREATE: makes and opens a file, or opens the one that another host has made since the kernel looked. @returns 0 or a negative errno. */
+export function createFile(
+  fs: FileSystem,
+  parent: NodeId,
+  name: CString,
+  flags: number,
+  mode: number,
+  umask: number,
+  out: Created,
+): number {
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const dir = roomFor(fs, parent, name);
+    if (dir === -EEXIST && (flags & O_EXCL) === 0) {
+      const opened = openExisting(fs, parent, name, flags, out);
+      if (opened === -ENOENT || opened === -ESTALE) continue;
+      return opened;
+    }
+    if (dir < 0) return dir;
+    fs.caller.mask(umask);
+    const fd = openat(dir, name, (flags & PASSED) | OURS | O_CREAT | O_EXCL, mode & 0o7777);
+    if (fd === -EEXIST && (flags & O_EXCL) === 0) continue;
+    return fd < 0 ? fd : enterCreated(fs, parent, name, fd, flags, out);
+  }
+  return -ESTALE;
+}
+
+function enterCreated(
+  fs: FileSystem,
+  parent: NodeId,
+  name: CString,
+  fd: number,
+  flags: number,
+  out: Created,
+): number {
+  let result = statx(fd, EMPTY, AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_BTIME, fs.stat);
+  if (result === 0) {
+    const node = intern(fs, parent, name, UPPER, fs.stat);
+    result = node < 0 ? node : fs.table.openHandle(fd, node as NodeId, flags, FILE_HANDLE);
+    if (node > 0) out.node = node as NodeId;
+  }
+  if (result < 0) close(fd);
+  else out.handle = fd;
+  return result;
+}
+
+function openExisting(fs: FileSystem, parent: NodeId, name: CString, flags: number, out: Created): number {
+  const node = lookup(fs, parent, name);
+  if (node < 0) return node;
+  const handle = openFile(fs, node as NodeId, flags);
+  if (handle < 0) {
+    const closing: number[] = [];
+    fs.table.forget(node as NodeId, 1, closing);
+    for (const fd of closing) close(fd);
+    return handle;
+  }
+  out.node = node as NodeId;
+  out.handle = handle;
+  return 0;
+}
+
+/** RELEASE and RELEASEDIR: the handle leaves the table first, so that nothing replaces its descriptor while it is closed. */
+export function closeHandle(fs: FileSystem, handle: number): number {
+  const closing: number[] = [];
+  fs.table.lockHandles();
+  const known = fs.table.closeHandle(handle, closing);
+  fs.table.unlockHandles();
+  for (const fd of closing) close(fd);
+  return known ? close(handle) : -EIO;
+}

@@ -1,0 +1,135 @@
+// Opening the layers for a mount, on the main thread: descriptors of their roots, the inode table with its root, and the sweep of what
+// a dead daemon of this host has left unfinished.
+
+import { readFileSync, readlinkSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { ENOENT, errnoName } from '../../protocol/errno.ts';
+import { InodeTable, newIdentity, ROOT_ID } from '../inodes/table.ts';
+import { Log, type LogLevel, type LogTarget } from '../log/log.ts';
+import {
+  AT_EMPTY_PATH,
+  O_CLOEXEC,
+  O_DIRECTORY,
+  O_PATH,
+  O_RDONLY,
+  STATX_BASIC_STATS,
+} from '../sys/constants.ts';
+import { geteuid } from '../sys/credentials.ts';
+import { cstring, EMPTY } from '../sys/cstring.ts';
+import { close, open } from '../sys/fd.ts';
+import { getrlimit, ResourceLimit, RLIMIT_NOFILE } from '../sys/limits.ts';
+import { statx } from '../sys/path.ts';
+import { Stat } from '../sys/stat.ts';
+import { type FileSystemSetup, type LayerSetup, type Policy, UPPER } from './setup.ts';
+import { sweep } from './sweep.ts';
+
+/** The layers cannot be served; `message` names the thing and the mend. */
+export class SetupError extends Error {
+  override readonly name = 'SetupError';
+}
+
+/** What the mount options say of the layers. Paths are checked again here: they may have changed since. */
+export interface PrepareOptions {
+  readonly upper: string;
+  /** From top to bottom. */
+  readonly lower: readonly string[];
+  readonly policy: Omit<Policy, 'switchCredentials'>;
+  /** Bytes to reserve for the inode table. */
+  readonly inodeMemory: number;
+  readonly log: LogTarget;
+  readonly logLevel: LogLevel;
+}
+
+/** Descriptor numbers above this are not used for handles: a table entry is reserved for each. */
+const MOST_HANDLES = 1 << 20;
+
+export function prepareFileSystem(options: PrepareOptions): FileSystemSetup {
+  const layers = [options.upper, ...options.lower].map(openLayer);
+  const region = reserve(options.inodeMemory, layers.length);
+  enterRoot(new InodeTable(region), layers);
+  const setup: FileSystemSetup = {
+    region,
+    layers,
+    policy: { ...options.policy, switchCredentials: geteuid() === 0 },
+    log: options.log,
+    logLevel: options.logLevel,
+    host: hostTag(),
+  };
+  if (!options.policy.readOnly) sweep(setup, new Log(options.log, options.logLevel));
+  return setup;
+}
+
+function openLayer(path: string): LayerSetup {
+  const fd = open(cstring(path), O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) throw new SetupError(`cannot open the layer ${JSON.stringify(path)}: ${errnoName(-fd)}`);
+  const probe = open(cstring(path), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (probe < 0) {
+    throw new SetupError(
+      `cannot read the layer ${JSON.stringify(path)}: ${errnoName(-probe)}; mount as a user who may`,
+    );
+  }
+  close(probe);
+  return { path, fd };
+}
+
+function reserve(bytes: number, layers: number): SharedArrayBuffer {
+  const limit = new ResourceLimit();
+  const known = getrlimit(RLIMIT_NOFILE, limit) === 0 ? Number(limit.soft) : MOST_HANDLES;
+  try {
+    return InodeTable.reserve({ bytes, layers, handles: Math.min(known, MOST_HANDLES) });
+  } catch (error) {
+    throw new SetupError(
+      `cannot reserve ${bytes} bytes of address space for the inode table (${String(error)}); give a smaller inode-memory=, or allow overcommit`,
+    );
+  }
+}
+
+function enterRoot(table: InodeTable, layers: readonly LayerSetup[]): void {
+  const stat = new Stat();
+  const identity = newIdentity();
+  for (let layer = UPPER; layer < layers.length; layer++) {
+    const { fd, path } = layers[layer] as LayerSetup;
+    const result = statx(fd, EMPTY, AT_EMPTY_PATH, STATX_BASIC_STATS, stat);
+    if (result < 0)
+      throw new SetupError(`cannot stat the layer ${JSON.stringify(path)}: ${errnoName(-result)}`);
+    // In this order, so that the upper layer's device is number 0 and its inode numbers are shown as they are.
+    identity.device = table.deviceIndex(stat.devMajor, stat.devMinor, layer);
+    identity.layer = layer;
+    identity.inoLo = stat.inoLo;
+    identity.inoHi = stat.inoHi;
+    table.setDir(ROOT_ID, layer, fd, identity.device, stat.inoLo, stat.inoHi);
+    if (layer !== UPPER) continue;
+    table.rebind(ROOT_ID, identity);
+    table.setPresented(ROOT_ID, stat.inoLo, stat.inoHi);
+  }
+}
+
+/**
+ * Names this host among those that share the layers, and this pid namespace of it: process numbers mean nothing elsewhere. Two hosts
+ * that were cloned may have one name, so the machine id is part of it.
+ */
+function hostTag(): string {
+  const parts = [
+    hostname()
+      .replace(/[^A-Za-z0-9-]/g, '-')
+      .slice(0, 64),
+    firstBytes('/etc/machine-id'),
+    pidNamespace(),
+  ];
+  return parts.filter((part) => part !== '').join('-');
+}
+
+function firstBytes(path: string): string {
+  try {
+    return readFileSync(path, 'latin1')
+      .replace(/[^0-9a-f]/g, '')
+      .slice(0, 8);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).errno === -ENOENT) return '';
+    throw new SetupError(`cannot read ${path}: ${String(error)}`);
+  }
+}
+
+function pidNamespace(): string {
+  return readlinkSync('/proc/self/ns/pid').replace(/[^0-9]/g, '');
+}

@@ -1,0 +1,119 @@
+// unlink and rmdir: lowest layer first, the visible entry last, so that a refusal leaves the entry visible and nothing reappears.
+
+import { EEXIST, EISDIR, ENOENT, ENOTDIR, ENOTEMPTY, EROFS } from '../../protocol/errno.ts';
+import type { NodeId } from '../../protocol/types.ts';
+import { AT_REMOVEDIR, O_CLOEXEC, O_DIRECTORY, O_NOFOLLOW, O_PATH, O_RDONLY } from '../sys/constants.ts';
+import { type CString, cstring } from '../sys/cstring.ts';
+import { DirentCursor } from '../sys/dirents.ts';
+import { close, getdents, openat } from '../sys/fd.ts';
+import { unlinkat } from '../sys/path.ts';
+import { Stat } from '../sys/stat.ts';
+import type { FileSystem } from './filesystem.ts';
+import { removeHidden } from './hidden.ts';
+import { locate } from './locate.ts';
+import { allSides, side } from './sides.ts';
+
+const visible = new Stat();
+
+/** UNLINK. @returns 0 or the errno of the first layer that refused. */
+export function unlink(fs: FileSystem, parent: NodeId, name: CString): number {
+  if (fs.policy.readOnly) return -EROFS;
+  const node = fs.table.find(parent, name) as NodeId;
+  const locked = node ? fs.table.lockNode(node, fs.worker, fs.interrupted) : 0;
+  if (locked < 0) return locked;
+  try {
+    return unlinkLocked(fs, parent, name);
+  } finally {
+    if (node) fs.table.unlockNode(node, fs.worker);
+  }
+}
+
+function unlinkLocked(fs: FileSystem, parent: NodeId, name: CString): number {
+  const layer = locate(fs, parent, name, visible);
+  if (layer < 0) return layer;
+  if (visible.isDirectory) return -EISDIR;
+  const dir = side(fs, parent, layer);
+  const hidden = removeHidden(fs, parent, name, layer);
+  if (hidden < 0) return hidden;
+  // Taken before the name goes: fstat, fchmod and the like on files that stay open arrive without a handle.
+  const pin = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+  const result = unlinkat(dir, name, 0);
+  if (result === 0) forgetName(fs, parent, name, layer, visible, pin);
+  else if (pin >= 0) close(pin);
+  return result;
+}
+
+/** Takes a name that is gone from the layers out of the inode table, and keeps `pin` for a node without names. */
+export function forgetName(
+  fs: FileSystem,
+  parent: NodeId,
+  name: CString,
+  layer: number,
+  gone: Stat,
+  pin: number,
+): void {
+  const { table } = fs;
+  const node = table.unlink(parent, name);
+  const last = gone.isDirectory || gone.nlink <= 1;
+  if (last) {
+    const device = table.deviceIndex(gone.devMajor, gone.devMinor, layer);
+    if (device >= 0) table.forgetNumber(device, gone.inoLo, gone.inoHi);
+    if (node) table.orphan(node);
+  }
+  if (pin >= 0 && !(node && table.names(node) === 0 && table.pin(node, pin))) close(pin);
+}
+
+/** RMDIR: the merged directory must be empty. @returns 0, -ENOTEMPTY, -ENOTDIR, or the errno of the first layer that refused. */
+export function removeDirectory(fs: FileSystem, parent: NodeId, name: CString): number {
+  if (fs.policy.readOnly) return -EROFS;
+  const layer = locate(fs, parent, name, visible);
+  if (layer < 0) return layer;
+  if (!visible.isDirectory) return -ENOTDIR;
+  const node = fs.table.find(parent, name) as NodeId;
+  const empty = node ? isEmpty(fs, node) : 0;
+  if (empty < 0) return empty;
+  const hidden = removeHidden(fs, parent, name, layer, sidesOf(fs, node));
+  if (hidden < 0) return hidden;
+  const result = unlinkat(side(fs, parent, layer), name, AT_REMOVEDIR);
+  if (result === 0) forgetName(fs, parent, name, layer, visible, -1);
+  return result === -EEXIST ? -ENOTEMPTY : result;
+}
+
+/** Which layers' entries are part of the merged directory; all of them, to be safe, when the node is not known. */
+export function sidesOf(fs: FileSystem, node: NodeId): (layer: number) => boolean {
+  return (layer) => !node || fs.table.dirFd(node, layer) >= 0;
+}
+
+const DOT = cstring('.');
+const cursor = new DirentCursor(new Uint8Array(32768));
+
+/** @returns 0 when no side of the directory holds anything, -ENOTEMPTY, or the errno of a side that cannot be read. */
+export function isEmpty(fs: FileSystem, node: NodeId): number {
+  const sides = allSides(fs, node);
+  if (typeof sides === 'number') return sides;
+  // As the daemon: who may remove a directory need not be allowed to read it.
+  return fs.caller.asDaemon(() => {
+    for (const layer of sides) {
+      const result = isEmptySide(side(fs, node, layer));
+      if (result < 0) return result;
+    }
+    return 0;
+  });
+}
+
+function isEmptySide(dir: number): number {
+  const fd = openat(dir, DOT, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return fd === -ENOENT ? 0 : fd;
+  let result = 0;
+  while (result === 0) {
+    const count = getdents(fd, cursor.bytes);
+    if (count <= 0) {
+      result = count;
+      break;
+    }
+    cursor.load(count);
+    while (cursor.next()) if (!cursor.isDot) result = -ENOTEMPTY;
+  }
+  close(fd);
+  return result === -ENOENT ? 0 : result;
+}

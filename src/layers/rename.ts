@@ -1,0 +1,158 @@
+// rename: a file moves within its own layer where that shows the right thing, else it is copied up and moves there. The target is always
+// the old or the new content, and nothing that was hidden under the source's name appears.
+
+import {
+  EEXIST,
+  EINVAL,
+  EISDIR,
+  ENOENT,
+  ENOTDIR,
+  EPERM,
+  EROFS,
+  EXDEV,
+  errnoName,
+} from '../../protocol/errno.ts';
+import type { NodeId } from '../../protocol/types.ts';
+import { O_CLOEXEC, O_NOFOLLOW, O_PATH, RENAME_NOREPLACE } from '../sys/constants.ts';
+import type { CString } from '../sys/cstring.ts';
+import { close, openat } from '../sys/fd.ts';
+import { renameat2 } from '../sys/path.ts';
+import { Stat } from '../sys/stat.ts';
+import { copyUp } from './copyup.ts';
+import type { FileSystem } from './filesystem.ts';
+import { removeHidden } from './hidden.ts';
+import { locate, newPlace } from './locate.ts';
+import { writableSide } from './make.ts';
+import { ensureSide } from './mirror.ts';
+import { mayChangeEntries } from './permission.ts';
+import { isPrivate } from './private.ts';
+import { forgetName } from './remove.ts';
+import { renameDirectory } from './renamedir.ts';
+import { UPPER } from './setup.ts';
+import { side } from './sides.ts';
+import { unterminated } from './xattrpolicy.ts';
+
+/** One end of a rename: a name in a merged directory, and what the merged tree shows there. */
+export interface End {
+  readonly parent: NodeId;
+  readonly name: CString;
+  /** The layer that shows it, or -ENOENT. */
+  layer: number;
+  readonly stat: Stat;
+}
+
+/**
+ * RENAME and RENAME2.
+ * @param flags RENAME_NOREPLACE or 0; exchanging and whiteouts are refused with -EINVAL. @returns 0 or a negative errno.
+ */
+export function rename(
+  fs: FileSystem,
+  oldParent: NodeId,
+  oldName: CString,
+  newParent: NodeId,
+  newName: CString,
+  flags: number,
+): number {
+  if (fs.policy.readOnly) return -EROFS;
+  if ((flags & ~RENAME_NOREPLACE) !== 0) return -EINVAL;
+  if (isPrivate(oldParent, oldName)) return -ENOENT;
+  if (isPrivate(newParent, newName)) return -EPERM;
+  const a = fs.table.find(oldParent, oldName) as NodeId;
+  const b = fs.table.find(newParent, newName) as NodeId;
+  const locked = fs.table.lockTwo(a, b, fs.worker, fs.interrupted);
+  if (locked < 0) return locked;
+  try {
+    const from = end(fs, oldParent, oldName);
+    const to = end(fs, newParent, newName);
+    if (from.layer < 0) return from.layer;
+    if (to.layer < 0 && to.layer !== -ENOENT) return to.layer;
+    return renameEnds(fs, from, to, flags);
+  } finally {
+    fs.table.unlockTwo(a, b, fs.worker);
+  }
+}
+
+function end(fs: FileSystem, parent: NodeId, name: CString): End {
+  const stat = new Stat();
+  return { parent, name, layer: locate(fs, parent, name, stat), stat };
+}
+
+function renameEnds(fs: FileSystem, from: End, to: End, flags: number): number {
+  if (to.layer >= 0) {
+    if ((flags & RENAME_NOREPLACE) !== 0) return -EEXIST;
+    if (from.layer === to.layer && from.stat.sameObject(to.stat)) return 0; // two names of one file: rename(2) does nothing
+    if (from.stat.isDirectory && !to.stat.isDirectory) return -ENOTDIR;
+    if (!from.stat.isDirectory && to.stat.isDirectory) return -EISDIR;
+  }
+  return from.stat.isDirectory ? renameDirectory(fs, from, to) : renameFile(fs, from, to);
+}
+
+function renameFile(fs: FileSystem, from: End, to: End): number {
+  if (from.layer === UPPER) return moveWithin(fs, UPPER, from, writableSide(fs, to.parent), to);
+  // Where a higher layer has the target, that would go on being shown; elsewhere the file stays in its own layer.
+  const covered = to.layer >= 0 && to.layer < from.layer;
+  if (!covered) {
+    const result = moveWithin(fs, from.layer, from, targetSide(fs, to.parent, from.layer), to);
+    if (!mayMoveUp(result)) return result;
+  }
+  const allowed = mayChangeEntries(fs, from.parent);
+  if (allowed < 0) return allowed;
+  const target = writableSide(fs, to.parent);
+  if (target < 0) return target;
+  const copied = copySourceUp(fs, from);
+  return copied < 0 ? copied : moveWithin(fs, UPPER, from, target, to);
+}
+
+/** The target directory in the layer in which a file is to move. */
+function targetSide(fs: FileSystem, parent: NodeId, layer: number): number {
+  const there = side(fs, parent, layer);
+  if (there !== -ENOENT) return there;
+  const allowed = mayChangeEntries(fs, parent);
+  return allowed < 0 ? allowed : ensureSide(fs, parent, layer);
+}
+
+/**
+ * Whether a layer's refusal leaves the way over the upper layer: something else has a directory's name there, or quota projects or
+ * mounts inside the layer part it.
+ */
+function mayMoveUp(result: number): boolean {
+  return result === -EXDEV || result === -EEXIST || result === -ENOTDIR;
+}
+
+const at = newPlace();
+
+function copySourceUp(fs: FileSystem, from: End): number {
+  const node = fs.table.find(from.parent, from.name) as NodeId;
+  return node ? copyUp(fs, node, at) : -ENOENT;
+}
+
+function moveWithin(fs: FileSystem, layer: number, from: End, target: number, to: End): number {
+  if (target < 0) return target;
+  const dir = side(fs, from.parent, layer);
+  if (dir < 0) return dir;
+  const hidden = removeHidden(fs, from.parent, from.name, layer);
+  if (hidden < 0) return hidden;
+  const pin = pinTarget(fs, to);
+  const result = renameat2(dir, from.name, target, to.name, 0);
+  if (result < 0) {
+    if (pin >= 0) close(pin);
+    return result;
+  }
+  if (to.layer >= 0) forgetName(fs, to.parent, to.name, to.layer, to.stat, pin);
+  fs.table.rename(from.parent, from.name, to.parent, to.name);
+  dropOldTargets(fs, layer, to);
+  return 0;
+}
+
+function pinTarget(fs: FileSystem, to: End): number {
+  const dir = to.layer < 0 ? -1 : side(fs, to.parent, to.layer);
+  return dir < 0 ? -1 : openat(dir, to.name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+}
+
+// The rename has happened and shows the new content; what is left below it must not come back when the new file is deleted natively.
+function dropOldTargets(fs: FileSystem, layer: number, to: End): void {
+  const result = removeHidden(fs, to.parent, to.name, layer);
+  if (result < 0) {
+    fs.log.warn('hidden-copy-kept', { name: unterminated(to.name), error: errnoName(-result) });
+  }
+}

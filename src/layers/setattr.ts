@@ -1,0 +1,116 @@
+// Changes of attributes: in place in the layer that shows the object (a recursive chmod must not move a petabyte), for a merged directory in
+// every layer that has it; a change of size is a write, and copies up.
+
+import { EIO, EROFS, ESTALE } from '../../protocol/errno.ts';
+import type { Int64, NodeId } from '../../protocol/types.ts';
+import { AT_FDCWD, O_CLOEXEC, O_NOFOLLOW, O_NONBLOCK, O_PATH, O_WRONLY, S_IFDIR } from '../sys/constants.ts';
+import { close, ftruncate, openat } from '../sys/fd.ts';
+import { chmod, fchownat, procPath, truncate, utimensat } from '../sys/path.ts';
+import type { TimeSpecs } from '../sys/times.ts';
+import { copyUp } from './copyup.ts';
+import type { FileSystem } from './filesystem.ts';
+import { anyDescriptor, newPlace, place } from './locate.ts';
+import { mayWrite } from './permission.ts';
+import { UPPER } from './setup.ts';
+import { allSides, side } from './sides.ts';
+
+/** What to change; what is undefined stays. -1 for one of `uid` and `gid` keeps it, as in chown(2). */
+export interface Changes {
+  size?: Int64;
+  uid: number;
+  gid: number;
+  mode?: number;
+  /** UTIME_OMIT and UTIME_NOW as in utimensat(2). */
+  times?: TimeSpecs;
+}
+
+const KEEP = -1;
+const at = newPlace();
+
+/** @param handle an open handle of the file to cut by, or -1. @returns 0 or a negative errno. */
+export function setAttributes(fs: FileSystem, node: NodeId, changes: Changes, handle: number): number {
+  if (fs.policy.readOnly) return -EROFS;
+  const locked = fs.table.lockNode(node, fs.worker, fs.interrupted);
+  if (locked < 0) return locked;
+  try {
+    if (changes.size !== undefined) {
+      const cut = handle >= 0 ? ftruncate(handle, changes.size) : truncateNode(fs, node, changes.size);
+      if (cut < 0) return cut;
+    }
+    if (changes.uid === KEEP && changes.gid === KEEP && changes.mode === undefined && !changes.times)
+      return 0;
+    return onEachSide(fs, node, (fd) => change(fd, changes));
+  } finally {
+    fs.table.unlockNode(node, fs.worker);
+  }
+}
+
+// chown before chmod, since it clears setuid and setgid; times last, since everything else sets ctime or mtime.
+function change(fd: number, changes: Changes): number {
+  let result = 0;
+  if (changes.uid !== KEEP || changes.gid !== KEEP) {
+    result = fchownat(AT_FDCWD, procPath(fd), changes.uid, changes.gid, 0);
+  }
+  if (result === 0 && changes.mode !== undefined) result = chmod(procPath(fd), changes.mode & 0o7777);
+  if (result === 0 && changes.times) result = utimensat(AT_FDCWD, procPath(fd), changes.times, 0);
+  return result;
+}
+
+/** truncate(2): the file comes up with as much of its data as stays. */
+function truncateNode(fs: FileSystem, node: NodeId, size: Int64): number {
+  const found = place(fs, node, at);
+  if (found === -ESTALE) {
+    const fd = anyDescriptor(fs, node);
+    return fd < 0 ? fd : truncate(procPath(fd), size);
+  }
+  if (found < 0) return found;
+  if (at.layer !== UPPER) {
+    const allowed = mayWrite(fs, at.dir, at.ref.bytes);
+    if (allowed < 0) return allowed;
+    const copied = copyUp(fs, node, at, size);
+    if (copied < 0) return copied;
+  }
+  const fd = openat(at.dir, at.ref.bytes, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  if (fd < 0) return fd;
+  const result = ftruncate(fd, size);
+  const closed = close(fd);
+  return result < 0 ? result : closed;
+}
+
+/**
+ * Calls `work` with an O_PATH descriptor of what the node shows: a directory's in each layer, lowest first; any other object's in its
+ * layer, or kept from before its last name went. With `metadata=copyup` a lower object comes up first.
+ */
+export function onEachSide(fs: FileSystem, node: NodeId, work: (fd: number) => number): number {
+  if (fs.table.type(node) === S_IFDIR) return onDirectory(fs, node, work);
+  const found = place(fs, node, at);
+  if (found === -ESTALE) {
+    const fd = anyDescriptor(fs, node);
+    return fd < 0 ? fd : work(fd);
+  }
+  if (found < 0) return found;
+  if (at.layer !== UPPER && fs.policy.metadata === 'copyup') {
+    const copied = copyUp(fs, node, at);
+    if (copied < 0) return copied;
+  }
+  const fd = openat(at.dir, at.ref.bytes, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+  if (fd < 0) return fd;
+  const result = work(fd);
+  close(fd);
+  return result;
+}
+
+function onDirectory(fs: FileSystem, node: NodeId, work: (fd: number) => number): number {
+  const sides = allSides(fs, node);
+  if (typeof sides === 'number') return sides;
+  if (sides.length === 0) {
+    const fd = anyDescriptor(fs, node);
+    return fd < 0 ? fd : work(fd);
+  }
+  for (const layer of sides.reverse()) {
+    const fd = side(fs, node, layer);
+    const result = fd < 0 ? -EIO : work(fd);
+    if (result < 0) return result;
+  }
+  return 0;
+}

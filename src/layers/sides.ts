@@ -1,0 +1,136 @@
+// The sides of a merged directory: for each layer, the directory of that path in it, as an O_PATH descriptor that the inode table
+// keeps while the kernel knows the node. A side is found when it is first needed, so a name that the upper layer has is served
+// without asking any lower one, and an absent side is asked for again after the attribute timeout, since another host may have made it.
+
+import { ENOENT, ENOTDIR, ESTALE } from '../../protocol/errno.ts';
+import type { NodeId } from '../../protocol/types.ts';
+import { newIdentity, newNameRef, ROOT_ID } from '../inodes/table.ts';
+import {
+  AT_EMPTY_PATH,
+  AT_SYMLINK_NOFOLLOW,
+  O_CLOEXEC,
+  O_DIRECTORY,
+  O_NOFOLLOW,
+  O_PATH,
+  S_IFDIR,
+  STATX_BASIC_STATS,
+} from '../sys/constants.ts';
+import { type CString, EMPTY } from '../sys/cstring.ts';
+import { close, openat } from '../sys/fd.ts';
+import { statx } from '../sys/path.ts';
+import { Stat } from '../sys/stat.ts';
+import type { FileSystem } from './filesystem.ts';
+
+/** A side that is known not to exist; the table's -1 means that nobody has looked yet. */
+export const ABSENT = -2;
+
+const stat = new Stat();
+
+/**
+ * The descriptor of the directory `node` in one layer.
+ * @returns descriptor, -ENOENT when this layer has no visible directory there, or the layer's own negative errno.
+ */
+export function side(fs: FileSystem, node: NodeId, layer: number): number {
+  const fd = fs.table.dirFd(node, layer);
+  if (fd >= 0) return fd;
+  if (fd === ABSENT && isFresh(fs, node)) return -ENOENT;
+  return findSides(fs, node, layer);
+}
+
+/** The topmost layer that has the directory, from `from` down. @returns layer index, or a negative errno. */
+export function topSide(fs: FileSystem, node: NodeId, from = 0): number {
+  for (let layer = from; layer < fs.layers.length; layer++) {
+    const fd = side(fs, node, layer);
+    if (fd >= 0) return layer;
+    if (fd !== -ENOENT) return fd;
+  }
+  return -ENOENT;
+}
+
+/** All layers that have the directory, top first. @returns a negative errno if one of them cannot be asked. */
+export function allSides(fs: FileSystem, node: NodeId): number[] | number {
+  const sides: number[] = [];
+  for (let layer = 0; layer < fs.layers.length; layer++) {
+    const fd = side(fs, node, layer);
+    if (fd >= 0) sides.push(layer);
+    else if (fd !== -ENOENT) return fd;
+  }
+  return sides;
+}
+
+/** Records a side that was just found or made. @returns the descriptor that the table holds now: another thread may have been first. */
+export function adoptSide(fs: FileSystem, node: NodeId, layer: number, fd: number, found: Stat): number {
+  const device = fs.table.deviceIndex(found.devMajor, found.devMinor, layer);
+  const kept = device < 0 ? device : fs.table.adoptDir(node, layer, fd, device, found.inoLo, found.inoHi);
+  if (kept !== fd) close(fd);
+  return kept;
+}
+
+/** Opens the directory `name` of `dir` itself, never what a symlink there points to, and fills `found`. */
+export function openSide(dir: number, name: CString, found: Stat): number {
+  const fd = openat(dir, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (fd < 0) return fd;
+  const result = statx(fd, EMPTY, AT_EMPTY_PATH, STATX_BASIC_STATS, found);
+  if (result === 0) return fd;
+  close(fd);
+  return result;
+}
+
+function isFresh(fs: FileSystem, node: NodeId): boolean {
+  const age = (now() - fs.table.checkedAt(node)) >>> 0;
+  return node === ROOT_ID || age < fs.policy.attrTimeoutMs;
+}
+
+/** Milliseconds since some start, as the table's 32-bit stamp; it wraps after 49 days, which only makes one look fresh or stale once. */
+function now(): number {
+  return Math.floor(performance.timeOrigin + performance.now()) >>> 0;
+}
+
+// Looks at every layer down to `layer`, since a non-directory in one of them hides all that lies below it.
+function findSides(fs: FileSystem, node: NodeId, layer: number): number {
+  const { table } = fs;
+  const ref = newNameRef();
+  if (!table.nameOf(node, ref)) return -ENOENT;
+  let hidden = false;
+  let wanted = -ENOENT;
+  for (let k = 0; k <= layer; k++) {
+    const known = table.dirFd(node, k);
+    if (known >= 0) {
+      wanted = known;
+      continue;
+    }
+    wanted = hidden ? -ENOENT : openChildSide(fs, ref.parent, ref.bytes, node, k);
+    if (wanted === -ENOTDIR) hidden = true;
+    if (wanted === -ENOTDIR || wanted === -ENOENT) {
+      table.adoptDir(node, k, ABSENT, 0, 0, 0);
+      wanted = -ENOENT;
+    } else if (wanted < 0) return wanted;
+  }
+  table.setCheckedAt(node, now());
+  return wanted;
+}
+
+/** @returns the descriptor, -ENOENT, or -ENOTDIR when something else than a directory has the name and hides what is below. */
+function openChildSide(fs: FileSystem, parent: NodeId, name: CString, node: NodeId, layer: number): number {
+  const dir = side(fs, parent, layer);
+  if (dir < 0) return dir;
+  const result = statx(dir, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, stat);
+  if (result < 0) return result;
+  if (stat.type !== S_IFDIR) return -ENOTDIR;
+  if (!isStillThere(fs, parent, name, node)) return -ESTALE;
+  const fd = openSide(dir, name, stat);
+  return fd < 0 ? fd : adoptSide(fs, node, layer, fd, stat);
+}
+
+// Another host may have moved the directory away and made a new one of that name: the sides must not be joined.
+function isStillThere(fs: FileSystem, parent: NodeId, name: CString, node: NodeId): boolean {
+  const other = new Stat();
+  const identity = newIdentity();
+  for (let k = 0; k < fs.layers.length; k++) {
+    if (fs.table.dirFd(node, k) < 0 || !fs.table.dirIdentity(node, k, identity)) continue;
+    const dir = side(fs, parent, k);
+    if (dir < 0 || statx(dir, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, other) < 0) return false;
+    return other.inoLo === identity.inoLo && other.inoHi === identity.inoHi;
+  }
+  return true;
+}

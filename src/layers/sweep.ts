@@ -1,0 +1,78 @@
+// The sweep at the start of a mount: unpublished copies in our private directories that a daemon of this host left when it died. What a living
+// process owns, or another host, is left alone.
+
+import { EEXIST, ENOENT, ENOTEMPTY, errnoName } from '../../protocol/errno.ts';
+import type { Log } from '../log/log.ts';
+import {
+  AT_REMOVEDIR,
+  DT_DIR,
+  O_CLOEXEC,
+  O_DIRECTORY,
+  O_NOFOLLOW,
+  O_PATH,
+  O_RDONLY,
+} from '../sys/constants.ts';
+import { cstring } from '../sys/cstring.ts';
+import { DirentCursor } from '../sys/dirents.ts';
+import { close, getdents, openat } from '../sys/fd.ts';
+import { unlinkat } from '../sys/path.ts';
+import { type FileSystemSetup, PRIVATE_NAME } from './setup.ts';
+
+export function sweep(setup: FileSystemSetup, log: Log): void {
+  for (const layer of setup.layers) {
+    const fd = openWork(layer.fd);
+    if (fd === -ENOENT) continue;
+    if (fd < 0) {
+      log.warn('sweep-failed', { layer: layer.path, error: errnoName(-fd) });
+      continue;
+    }
+    sweepDirectory(fd, layer.path, setup.host, log);
+    close(fd);
+  }
+}
+
+function openWork(root: number): number {
+  const ours = openat(root, cstring(PRIVATE_NAME), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (ours < 0) return ours;
+  const fd = openat(ours, cstring('work'), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  close(ours);
+  return fd;
+}
+
+function sweepDirectory(dir: number, path: string, host: string, log: Log): void {
+  const cursor = new DirentCursor(new Uint8Array(32768));
+  for (;;) {
+    const count = getdents(dir, cursor.bytes);
+    if (count <= 0) break;
+    cursor.load(count);
+    while (cursor.next()) {
+      if (cursor.isDot || !isLeftover(cursor.name, host)) continue;
+      const result = unlinkat(dir, cursor.name, cursor.type === DT_DIR ? AT_REMOVEDIR : 0);
+      if (result === 0) log.info('swept', { layer: path, name: cursor.name.subarray(0, -1) });
+      else if (result !== -ENOENT && result !== -ENOTEMPTY && result !== -EEXIST) {
+        log.warn('sweep-failed', {
+          layer: path,
+          name: cursor.name.subarray(0, -1),
+          error: errnoName(-result),
+        });
+      }
+    }
+  }
+}
+
+/** Whether a name is one of `privateName` of a process of this host that is gone. */
+function isLeftover(name: Uint8Array, host: string): boolean {
+  const text = new TextDecoder('latin1').decode(name.subarray(0, -1));
+  const match = /^(.+)\.(\d+)\.\d+\.\d+\.[0-9a-f]+$/.exec(text);
+  return match !== null && match[1] === host && !isAlive(Number(match[2]));
+}
+
+function isAlive(pid: number): boolean {
+  if (pid === process.pid) return false; // a former process had this number: nothing has been made yet
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
+  }
+}

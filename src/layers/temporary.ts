@@ -1,0 +1,128 @@
+// A copy that nobody can see until it is whole. O_TMPFILE in the target directory where the layer has it (it takes the directory's
+// quota project and vanishes in a crash), else a name of its own in our private directory; either becomes visible by one exclusive step.
+
+import { EINVAL, EISDIR, ENOENT, EOPNOTSUPP } from '../../protocol/errno.ts';
+import {
+  AT_FDCWD,
+  AT_REMOVEDIR,
+  AT_SYMLINK_FOLLOW,
+  O_CLOEXEC,
+  O_CREAT,
+  O_EXCL,
+  O_NOFOLLOW,
+  O_PATH,
+  O_RDWR,
+  O_TMPFILE,
+  RENAME_NOREPLACE,
+  S_IFDIR,
+  S_IFLNK,
+  S_IFREG,
+} from '../sys/constants.ts';
+import { type CString, cstring } from '../sys/cstring.ts';
+import { close, openat } from '../sys/fd.ts';
+import {
+  linkat,
+  mkdirat,
+  mknodat,
+  procPath,
+  readlinkat,
+  renameat2,
+  symlinkat,
+  unlinkat,
+} from '../sys/path.ts';
+import type { Stat } from '../sys/stat.ts';
+import type { FileSystem } from './filesystem.ts';
+import { openPrivateOf, privateName } from './private.ts';
+
+/** An unpublished object. `fd` is open for reading and writing (regular files) or O_PATH (all else). */
+export interface Temporary {
+  readonly fd: number;
+  /** Our private directory and the name in it; absent for O_TMPFILE. */
+  readonly named?: { readonly dir: number; readonly name: CString };
+  readonly type: number;
+}
+
+const DOT = cstring('.');
+const MODE = 0o600;
+const TARGET_MAX = 4096;
+
+/**
+ * Makes an empty object of the type of `stat`, mode 0600 (directories 0700), to be published in `dir` of `layer`.
+ * @param source directory and name of a symlink to be made again. @returns it, or a negative errno.
+ */
+export function makeTemporary(
+  fs: FileSystem,
+  layer: number,
+  dir: number,
+  stat: Stat,
+  source: { dir: number; name: CString },
+): Temporary | number {
+  if (stat.type === S_IFREG) {
+    const fd = openat(dir, DOT, O_TMPFILE | O_RDWR | O_CLOEXEC, MODE);
+    if (fd >= 0) return { fd, type: S_IFREG };
+    // What the kernels and file systems without O_TMPFILE answer (open(2)).
+    if (fd !== -EOPNOTSUPP && fd !== -EISDIR && fd !== -ENOENT && fd !== -EINVAL) return fd;
+  }
+  const work = openPrivateOf(fs, layer, 'work');
+  if (work < 0) return work;
+  const name = privateName(fs);
+  const fd = makeNamed(work, name, stat, source);
+  if (fd >= 0) return { fd, named: { dir: work, name }, type: stat.type };
+  close(work);
+  return fd;
+}
+
+function makeNamed(work: number, name: CString, stat: Stat, source: { dir: number; name: CString }): number {
+  if (stat.type === S_IFREG)
+    return openat(work, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, MODE);
+  const made = makeSpecial(work, name, stat, source);
+  if (made < 0) return made;
+  const fd = openat(work, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+  if (fd < 0) unlinkat(work, name, stat.type === S_IFDIR ? AT_REMOVEDIR : 0);
+  return fd;
+}
+
+function makeSpecial(
+  work: number,
+  name: CString,
+  stat: Stat,
+  source: { dir: number; name: CString },
+): number {
+  if (stat.type === S_IFDIR) return mkdirat(work, name, 0o700);
+  if (stat.type !== S_IFLNK) return mknodat(work, name, stat.type | MODE, stat.rdev);
+  const target = new Uint8Array(TARGET_MAX + 1);
+  const length = readlinkat(source.dir, source.name, target, TARGET_MAX);
+  return length < 0 ? length : symlinkat(target.subarray(0, length + 1), work, name);
+}
+
+/**
+ * Gives the object its name, unless the name is taken.
+ * @returns 0, -EEXIST when another thread or host was first, or a negative errno; the temporary is left to `dropTemporary`.
+ */
+export function publish(temporary: Temporary, dir: number, name: CString): number {
+  const { named } = temporary;
+  if (!named) return linkat(AT_FDCWD, procPath(temporary.fd), dir, name, AT_SYMLINK_FOLLOW);
+  const renamed = renameat2(named.dir, named.name, dir, name, RENAME_NOREPLACE);
+  if (renamed !== -EINVAL) return renamed;
+  // No RENAME_NOREPLACE (NFS, GlusterFS…). A directory cannot be linked; a rename of one never replaces anything but an empty one.
+  if (temporary.type === S_IFDIR) return renameDirectory(named.dir, named.name, dir, name);
+  const linked = linkat(named.dir, named.name, dir, name, 0);
+  if (linked < 0) return linked;
+  const unlinked = unlinkat(named.dir, named.name, 0);
+  return unlinked === -ENOENT ? 0 : unlinked;
+}
+
+function renameDirectory(work: number, temporary: CString, dir: number, name: CString): number {
+  const reserved = mkdirat(dir, name, 0o700);
+  if (reserved < 0) return reserved;
+  return renameat2(work, temporary, dir, name, 0);
+}
+
+/** Closes what a temporary holds, and removes it where it has not been published. */
+export function dropTemporary(temporary: Temporary, published: boolean): void {
+  close(temporary.fd);
+  const { named } = temporary;
+  if (!named) return;
+  if (!published) unlinkat(named.dir, named.name, temporary.type === S_IFDIR ? AT_REMOVEDIR : 0);
+  close(named.dir);
+}

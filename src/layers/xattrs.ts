@@ -1,0 +1,95 @@
+// Extended attributes and ACLs: read from the object that the merged tree shows, changed as other metadata is.
+
+import { EEXIST, ENODATA, EROFS } from '../../protocol/errno.ts';
+import type { NodeId } from '../../protocol/types.ts';
+import { O_CLOEXEC, O_NOFOLLOW, O_PATH, S_IFDIR, XATTR_CREATE, XATTR_REPLACE } from '../sys/constants.ts';
+import type { CString } from '../sys/cstring.ts';
+import { close, openat } from '../sys/fd.ts';
+import { procPath } from '../sys/path.ts';
+import { getxattr, listxattr, removexattr, setxattr } from '../sys/xattr.ts';
+import type { FileSystem } from './filesystem.ts';
+import { anyDescriptor, newPlace, place } from './locate.ts';
+import { onEachSide } from './setattr.ts';
+import { side, topSide } from './sides.ts';
+
+/** GETXATTR. @param size bytes that the caller takes; 0 asks for the length. @returns the length or a negative errno. */
+export function getXattr(
+  fs: FileSystem,
+  node: NodeId,
+  name: CString,
+  into: Uint8Array,
+  size: number,
+): number {
+  return onVisible(fs, node, (fd) => getxattr(procPath(fd), name, into, size));
+}
+
+/** LISTXATTR: NUL-terminated names, one after the other. @returns the length or a negative errno. */
+export function listXattrs(fs: FileSystem, node: NodeId, into: Uint8Array, size: number): number {
+  return onVisible(fs, node, (fd) => listxattr(procPath(fd), into, size));
+}
+
+/** SETXATTR. @param flags XATTR_CREATE, XATTR_REPLACE: as the merged tree shows the object. @returns 0 or a negative errno. */
+export function setXattr(
+  fs: FileSystem,
+  node: NodeId,
+  name: CString,
+  value: Uint8Array,
+  flags: number,
+): number {
+  return changeLocked(fs, node, () => {
+    if (fs.table.type(node) !== S_IFDIR || flags === 0) {
+      return onEachSide(fs, node, (fd) => setxattr(procPath(fd), name, value, value.length, flags));
+    }
+    // Layers may differ in what they have: the one that is seen decides, then all are made the same.
+    const there = getXattr(fs, node, name, NOTHING, 0);
+    if (there >= 0 && (flags & XATTR_CREATE) !== 0) return -EEXIST;
+    if (there === -ENODATA && (flags & XATTR_REPLACE) !== 0) return -ENODATA;
+    return onEachSide(fs, node, (fd) => setxattr(procPath(fd), name, value, value.length, 0));
+  });
+}
+
+/** REMOVEXATTR. @returns 0, -ENODATA or another negative errno. */
+export function removeXattr(fs: FileSystem, node: NodeId, name: CString): number {
+  return changeLocked(fs, node, () => {
+    let removed = false;
+    const result = onEachSide(fs, node, (fd) => {
+      const each = removexattr(procPath(fd), name);
+      if (each === 0) removed = true;
+      return each === -ENODATA ? 0 : each;
+    });
+    return result === 0 && !removed ? -ENODATA : result;
+  });
+}
+
+const NOTHING = new Uint8Array(0);
+
+function changeLocked(fs: FileSystem, node: NodeId, work: () => number): number {
+  if (fs.policy.readOnly) return -EROFS;
+  const locked = fs.table.lockNode(node, fs.worker, fs.interrupted);
+  if (locked < 0) return locked;
+  try {
+    return work();
+  } finally {
+    fs.table.unlockNode(node, fs.worker);
+  }
+}
+
+const at = newPlace();
+
+function onVisible(fs: FileSystem, node: NodeId, work: (fd: number) => number): number {
+  if (fs.table.type(node) === S_IFDIR) {
+    const top = topSide(fs, node);
+    const fd = top < 0 ? anyDescriptor(fs, node) : side(fs, node, top);
+    return fd < 0 ? fd : work(fd);
+  }
+  const found = place(fs, node, at);
+  if (found < 0) {
+    const fd = anyDescriptor(fs, node);
+    return fd < 0 ? found : work(fd);
+  }
+  const fd = openat(at.dir, at.ref.bytes, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+  if (fd < 0) return fd;
+  const result = work(fd);
+  close(fd);
+  return result;
+}

@@ -1,0 +1,63 @@
+// Attributes as replies carry them: statx words copied into fuse_attr, with the inode number that the mount shows.
+
+import { fuse_attr, fuse_attr_out, fuse_entry_out, type NodeId, type Reply } from '../../protocol/index.ts';
+import type { FileSystem } from '../layers/filesystem.ts';
+import { S_IFDIR } from '../sys/constants.ts';
+import type { Stat } from '../sys/stat.ts';
+
+const ATTR = fuse_attr.offsets;
+const ENTRY = fuse_entry_out.offsets;
+const OUT = fuse_attr_out.offsets;
+const number = { lo: 0, hi: 0 };
+
+/** Writes fuse_attr at `at` of the reply's body. */
+export function putAttr(fs: FileSystem, reply: Reply, at: number, node: NodeId, stat: Stat): void {
+  fs.table.presented(node, number);
+  reply.words(at + ATTR.ino, number.lo, number.hi);
+  reply.words(at + ATTR.size, stat.sizeLo, stat.sizeHi);
+  reply.words(at + ATTR.blocks, stat.blocksLo, stat.blocksHi);
+  reply.words(at + ATTR.atime, stat.atimeLo, stat.atimeHi);
+  reply.words(at + ATTR.mtime, stat.mtimeLo, stat.mtimeHi);
+  reply.words(at + ATTR.ctime, stat.ctimeLo, stat.ctimeHi);
+  reply.u32(at + ATTR.atimensec, stat.atimeNsec);
+  reply.u32(at + ATTR.mtimensec, stat.mtimeNsec);
+  reply.u32(at + ATTR.ctimensec, stat.ctimeNsec);
+  reply.u32(at + ATTR.mode, stat.mode);
+  reply.u32(at + ATTR.nlink, linksOf(fs, node, stat));
+  reply.u32(at + ATTR.uid, stat.uid);
+  reply.u32(at + ATTR.gid, stat.gid);
+  reply.u32(at + ATTR.rdev, stat.rdev);
+  reply.u32(at + ATTR.blksize, stat.blksize);
+  reply.u32(at + ATTR.flags, 0);
+}
+
+/** A merged directory's count of subdirectories is nobody's: 1, which tells programs not to derive anything from it (fts(3), find). */
+export function linksOf(fs: FileSystem, node: NodeId, stat: Stat): number {
+  if (stat.type !== S_IFDIR) return stat.nlink;
+  let sides = 0;
+  for (let layer = 0; layer < fs.layers.length; layer++) if (fs.table.dirFd(node, layer) >= 0) sides++;
+  return sides > 1 ? 1 : stat.nlink;
+}
+
+/** Writes fuse_entry_out at `at` of the reply's body. @returns its size. */
+export function putEntry(fs: FileSystem, reply: Reply, at: number, node: NodeId, stat: Stat): number {
+  reply.u64(at + ENTRY.nodeid, node);
+  reply.words(at + ENTRY.generation, 0, 0); // node ids are never used twice
+  putSeconds(reply, at + ENTRY.entry_valid, at + ENTRY.entry_valid_nsec, fs.policy.entryTimeoutMs);
+  putSeconds(reply, at + ENTRY.attr_valid, at + ENTRY.attr_valid_nsec, fs.policy.attrTimeoutMs);
+  putAttr(fs, reply, at + ENTRY.attr, node, stat);
+  return fuse_entry_out.size;
+}
+
+/** Writes fuse_attr_out at the start of the body. @returns its size. */
+export function putAttrOut(fs: FileSystem, reply: Reply, node: NodeId, stat: Stat): number {
+  putSeconds(reply, OUT.attr_valid, OUT.attr_valid_nsec, fs.policy.attrTimeoutMs);
+  reply.u32(OUT.dummy, 0);
+  putAttr(fs, reply, OUT.attr, node, stat);
+  return fuse_attr_out.size;
+}
+
+export function putSeconds(reply: Reply, seconds: number, nanoseconds: number, milliseconds: number): void {
+  reply.words(seconds, Math.floor(milliseconds / 1000), 0);
+  reply.u32(nanoseconds, (milliseconds % 1000) * 1_000_000);
+}

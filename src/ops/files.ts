@@ -1,0 +1,152 @@
+// Operations on open files. A handle is a descriptor that the inode table knows; any other number is refused, so that no message ever
+// touches a descriptor of the daemon's own.
+
+import { EBADF, EINVAL, EOPNOTSUPP } from '../../protocol/errno.ts';
+import {
+  FOPEN_NOFLUSH,
+  FUSE_FSYNC_FDATASYNC,
+  fuse_copy_file_range_in,
+  fuse_copy_file_range_out,
+  fuse_create_in,
+  fuse_entry_out,
+  fuse_fallocate_in,
+  fuse_flush_in,
+  fuse_fsync_in,
+  fuse_lseek_in,
+  fuse_lseek_out,
+  fuse_open_in,
+  fuse_open_out,
+  fuse_read_in,
+  fuse_release_in,
+  fuse_write_in,
+  fuse_write_out,
+  type NodeId,
+  type Reply,
+} from '../../protocol/index.ts';
+import type { FileSystem } from '../layers/filesystem.ts';
+import { type Created, closeHandle, createFile, FILE_HANDLE, openFile, wantsWrite } from '../layers/open.ts';
+import { copyFileRange } from '../sys/copy.ts';
+import { close, dupCloexec, fallocate, fdatasync, fsync, lseek, pread, pwrite } from '../sys/fd.ts';
+import { putEntry } from './attr.ts';
+import type { Call, Handler } from './call.ts';
+
+/** The descriptor of a file handle that a message names for a node, or -EBADF. */
+export function fileHandleOf(fs: FileSystem, handle: number, node: NodeId): number {
+  return fs.table.handleKind(handle) === FILE_HANDLE && fs.table.handleNode(handle) === node
+    ? handle
+    : -EBADF;
+}
+
+export const OPEN: Handler = ({ request, reply, fs }) => {
+  const flags = request.u32(fuse_open_in.offsets.flags);
+  const handle = openFile(fs, request.nodeid, flags);
+  return handle < 0 ? handle : putOpen(reply, 0, handle, flags);
+};
+
+/** Writes fuse_open_out at `at`. A file that is only read has nothing to flush. @returns its size. */
+function putOpen(reply: Reply, at: number, handle: number, flags: number): number {
+  const out = fuse_open_out.offsets;
+  reply.u64(at + out.fh, handle);
+  reply.u32(at + out.open_flags, wantsWrite(flags) ? 0 : FOPEN_NOFLUSH);
+  reply.u32(at + out.backing_id, 0);
+  return fuse_open_out.size;
+}
+
+const created: Created = { node: 0 as NodeId, handle: -1 };
+
+export const CREATE: Handler = ({ request, reply, fs }) => {
+  const at = fuse_create_in.offsets;
+  const flags = request.u32(at.flags);
+  const mode = request.u32(at.mode);
+  const result = createFile(fs, request.nodeid, request.name(0), flags, mode, request.u32(at.umask), created);
+  if (result < 0) return result;
+  const entry = putEntry(fs, reply, 0, created.node, fs.stat);
+  return entry + putOpen(reply, fuse_entry_out.size, created.handle, flags);
+};
+
+export const READ: Handler = ({ request, reply, fs }) => {
+  const at = fuse_read_in.offsets;
+  const fd = fileHandleOf(fs, request.fileHandle(at.fh), request.nodeid);
+  if (fd < 0) return fd;
+  const size = request.u32(at.size);
+  return size > reply.body.length ? -EINVAL : pread(fd, reply.body, size, request.signedInt64(at.offset));
+};
+
+export const WRITE: Handler = ({ request, reply, fs }) => {
+  const at = fuse_write_in.offsets;
+  const fd = fileHandleOf(fs, request.fileHandle(at.fh), request.nodeid);
+  if (fd < 0) return fd;
+  const written = pwrite(fd, request.payload(), request.payloadLength, request.signedInt64(at.offset));
+  if (written < 0) return written;
+  reply.u32(fuse_write_out.offsets.size, written);
+  reply.u32(fuse_write_out.offsets.padding, 0);
+  return fuse_write_out.size;
+};
+
+/** Errors that a layer has put off (NFS, quotas) reach the application at close(2), which a closed duplicate brings out. */
+export const FLUSH: Handler = ({ request, fs }) => {
+  const fd = fileHandleOf(fs, request.fileHandle(fuse_flush_in.offsets.fh), request.nodeid);
+  const copy = fd < 0 ? fd : dupCloexec(fd);
+  return copy < 0 ? copy : close(copy);
+};
+
+export const RELEASE: Handler = ({ request, fs }) => {
+  const fd = fileHandleOf(fs, request.fileHandle(fuse_release_in.offsets.fh), request.nodeid);
+  return fd < 0 ? fd : closeHandle(fs, fd);
+};
+
+export const FSYNC: Handler = ({ request, fs }) => {
+  const at = fuse_fsync_in.offsets;
+  const fd = fileHandleOf(fs, request.fileHandle(at.fh), request.nodeid);
+  if (fd < 0) return fd;
+  return (request.u32(at.fsync_flags) & FUSE_FSYNC_FDATASYNC) !== 0 ? fdatasync(fd) : fsync(fd);
+};
+
+export const LSEEK: Handler = ({ request, reply, fs }) => {
+  const at = fuse_lseek_in.offsets;
+  const fd = fileHandleOf(fs, request.fileHandle(at.fh), request.nodeid);
+  if (fd < 0) return fd;
+  const position = lseek(fd, request.signedInt64(at.offset), request.u32(at.whence));
+  if (position < 0) return Number(position);
+  reply.u64(fuse_lseek_out.offsets.offset, position);
+  return fuse_lseek_out.size;
+};
+
+export const FALLOCATE: Handler = ({ request, fs }) => {
+  const at = fuse_fallocate_in.offsets;
+  const fd = fileHandleOf(fs, request.fileHandle(at.fh), request.nodeid);
+  if (fd < 0) return fd;
+  return fallocate(fd, request.u32(at.mode), request.signedInt64(at.offset), request.signedInt64(at.length));
+};
+
+/** One call's worth: the caller asks again, and can be interrupted in between. */
+const MOST_COPIED = 1 << 30;
+
+function copyRange({ request, fs }: Call): number {
+  const at = fuse_copy_file_range_in.offsets;
+  const from = fileHandleOf(fs, request.fileHandle(at.fh_in), request.nodeid);
+  const to = fileHandleOf(fs, request.fileHandle(at.fh_out), request.nodeId(at.nodeid_out));
+  if (from < 0 || to < 0) return -EBADF;
+  if (request.int64(at.flags) !== 0) return -EINVAL;
+  const wanted = request.int64(at.len);
+  const length = typeof wanted === 'number' ? Math.min(wanted, MOST_COPIED) : MOST_COPIED;
+  return copyFileRange(from, request.signedInt64(at.off_in), to, request.signedInt64(at.off_out), length);
+}
+
+export const COPY_FILE_RANGE: Handler = (call) => {
+  const copied = copyRange(call);
+  if (copied < 0) return copied;
+  call.reply.u32(fuse_write_out.offsets.size, copied);
+  call.reply.u32(fuse_write_out.offsets.padding, 0);
+  return fuse_write_out.size;
+};
+
+export const COPY_FILE_RANGE_64: Handler = (call) => {
+  const copied = copyRange(call);
+  if (copied < 0) return copied;
+  call.reply.u64(fuse_copy_file_range_out.offsets.bytes_copied, copied);
+  return fuse_copy_file_range_out.size;
+};
+
+/** O_TMPFILE comes with the whole contract. */
+export const TMPFILE: Handler = () => -EOPNOTSUPP;
