@@ -24,7 +24,7 @@ function startWorker(setup: WorkerSetup): Worker {
 
 export interface PoolOptions {
   /** Starts a thread; one that runs `worker.ts` unless a test brings its own. */
-  readonly start?: (setup: WorkerSetup) => Worker;
+  readonly startWorker?: ((setup: WorkerSetup) => Worker) | undefined;
   /** Everything but what differs by worker. */
   readonly setup: Omit<WorkerSetup, 'index' | 'slots' | 'occupancy'>;
   /** At most so many workers, at least 1. */
@@ -94,7 +94,7 @@ export class Pool {
       slots: this.#slotMemory,
       occupancy: this.#occupancyMemory,
     };
-    const worker = (this.#options.start ?? startWorker)(setup);
+    const worker = (this.#options.startWorker ?? startWorker)(setup);
     this.#workers[index] = worker;
     this.#starting++;
     let starting = true;

@@ -13,7 +13,7 @@ import { Eviction } from './eviction.ts';
 import type { WorkerMessage } from './messages.ts';
 import { openSession, wantedFlags } from './negotiation.ts';
 import { Notifier } from './notify.ts';
-import { Pool, type PoolEnd } from './pool.ts';
+import { Pool, type PoolEnd, type PoolOptions } from './pool.ts';
 
 export interface SessionOptions {
   /** A mounted /dev/fuse descriptor whose INIT has not been read. The session owns it from here on, and closes it. */
@@ -31,6 +31,8 @@ export interface SessionOptions {
   readonly unmount: (lazy: boolean) => Promise<number>;
   /** The FUSE connection's number, when it is known. */
   readonly connection: number | undefined;
+  /** Starts a worker's thread, for tests: sources need a loader, which makes every start slow. */
+  readonly startWorker?: PoolOptions['startWorker'];
 }
 
 /** Why a session ended: the device went away, or what made it impossible to go on. */
@@ -81,6 +83,7 @@ export class Session {
     this.#pool = new Pool({
       setup: { device, fs, debug, dialect: { minor, flags }, descriptorBudget: budget },
       threads,
+      startWorker: options.startWorker,
       log: this.#log,
       abandoned: (uniqueLo, uniqueHi) => this.#answerAbandoned(uniqueLo, uniqueHi),
       message: (message) => this.#receive(message),

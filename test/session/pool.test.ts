@@ -16,7 +16,7 @@ function poolOf(orders: string[], threads: number) {
   const abandoned: number[][] = [];
   const messages: WorkerMessage[] = [];
   const pool = new Pool({
-    start: (workerData) => new Worker(entry, { workerData, execArgv: [], env: {} }),
+    startWorker: (workerData) => new Worker(entry, { workerData, execArgv: [], env: {} }),
     setup: { device: -1, fs, debug: false, dialect: { minor: 45, flags: 0n } },
     threads,
     log: log as unknown as Log,
