@@ -5,6 +5,7 @@ import { spawn } from 'node:child_process';
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { constants } from 'node:os';
 import { dup3 } from '../sys/fd.ts';
+import { closeInheritedOnExec } from './inherited.ts';
 import { say } from './output.ts';
 
 /** Set for the daemon only: `ready` or `ready,device`, numbers of inherited descriptors. */
@@ -46,6 +47,7 @@ function letGo(ready: number): void {
 
 /** @returns the exit status for the caller, once the mount is ready or the daemon has ended */
 export function startDaemon(device?: number): Promise<number> {
+  closeInheritedOnExec();
   const child = spawn(process.execPath, [...process.execArgv, ...process.argv.slice(1)], {
     stdio: ['ignore', 'ignore', 'inherit', 'pipe', ...(device === undefined ? [] : [device])],
     env: { ...kept(process.env), [MARK]: device === undefined ? `${READY_FD}` : `${READY_FD},${DEVICE_FD}` },

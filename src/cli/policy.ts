@@ -4,7 +4,7 @@ import type { MountOptions } from '../mount/index.ts';
 
 const TIMEOUTS_MS = { none: 0, shared: 1000, exclusive: 86_400_000 };
 
-export function policyOf(options: MountOptions, root: boolean): Policy {
+export function policyOf(options: MountOptions): Omit<Policy, 'switchCredentials'> {
   const timeout = TIMEOUTS_MS[options.cache];
   return {
     entryTimeoutMs: timeout,
@@ -13,6 +13,5 @@ export function policyOf(options: MountOptions, root: boolean): Policy {
     metadata: options.metadata,
     xattrs: options.xattrs,
     readOnly: options.readOnly,
-    switchCredentials: root,
   };
 }

@@ -32,16 +32,14 @@ export async function serve({ request, options, daemon }: Service): Promise<numb
   const paths = checkMount(options, request.mountpoint, root);
   const log = openLog(options, request, daemon === undefined);
   const descriptorBudget = settle();
-  const fs = prepare(() =>
-    prepareFileSystem({
-      lower: paths.lower.map((place) => place.path),
-      upper: paths.upper.path,
-      policy: policyOf(options, root),
-      inodeMemory: options.inodeMemory,
-      log,
-      logLevel: request.debug ? 'debug' : 'info',
-    }),
-  );
+  const fs = prepareFileSystem({
+    lower: paths.lower.map((place) => place.path),
+    upper: paths.upper.path,
+    policy: policyOf(options),
+    inodeMemory: options.inodeMemory,
+    log,
+    logLevel: request.debug ? 'debug' : 'info',
+  });
   const stopper = stopOnSignals();
   const inherited = daemon?.device ?? givenDevice(request.mountpoint);
   const mounted =
@@ -73,19 +71,6 @@ function openLog(options: MountOptions, request: MountRequest, foreground: boole
     say(`no system log here: the log goes to ${describeTarget(target)}`);
   }
   return target;
-}
-
-function prepare<T>(make: () => T): T {
-  try {
-    return make();
-  } catch (error) {
-    // What V8 says when the address space for the inode table is refused.
-    if (!(error instanceof RangeError)) throw error;
-    throw new SystemError(
-      'MEMORY',
-      `cannot reserve memory for inodes (${messageOf(error)}): choose less with inode-memory=, or allow overcommit`,
-    );
-  }
 }
 
 async function start(mounted: Mounted, options: Parameters<typeof startSession>[0]): Promise<Session> {

@@ -28,7 +28,6 @@ export type SystemCode =
   | 'NO_DEVICE'
   | 'NO_FUSERMOUNT'
   | 'KERNEL_TOO_OLD'
-  | 'MEMORY'
   | 'MOUNT_FAILED'
   | 'UNMOUNT_FAILED'
   | 'LOG_FAILED';
