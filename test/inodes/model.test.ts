@@ -103,11 +103,12 @@ class Run {
         return;
       }
       case 'rename':
-        return this.#rename(
+        this.#rename(
           `${dirA}/${name}`,
           `${dirB}/${other}`,
           table.rename(dirA, cname(name), dirB, cname(other)),
         );
+        return;
       case 'exchange':
         this.#exchange(dirA, name, dirB, other);
         return;
