@@ -69,7 +69,10 @@ export function encodeReply(operation: Operation, message: ReplyMessage): Uint8A
   const { structs = {}, bytes = new Uint8Array(0), entries = [] } = message;
   const shapes = [...operation.reply.structs, fuse_getxattr_out];
   const body = concatenated([
-    ...shapes.flatMap((shape) => (structs[shape.name] ? [encoded(shape, structs[shape.name] ?? {})] : [])),
+    ...shapes.flatMap((shape) => {
+      const fields = structs[shape.name];
+      return fields === undefined ? [] : [encoded(shape, fields)];
+    }),
     bytes,
     ...encodeDirents(entries),
   ]);

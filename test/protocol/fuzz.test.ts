@@ -13,7 +13,7 @@ import {
   printRequest,
   Request,
 } from '../../protocol/index.ts';
-import { dialectOf, HOSTILE, plain, readFixtures, WIRE } from './wire/fixture.ts';
+import { dialectOf, HOSTILE, plain, readFixtures, WIRE } from './fixtures/fixture.ts';
 
 const RUNS = { seed: 20260101, numRuns: 20_000, endOnFailure: true } as const;
 

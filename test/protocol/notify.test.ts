@@ -1,7 +1,7 @@
 // Notifications: each is built to the bytes of its fixture, and nothing else is taken for one.
 import t from 'tap';
 import * as p from '../../protocol/index.ts';
-import { readFixture, WIRE } from './wire/fixture.ts';
+import { readFixture, WIRE } from './fixtures/fixture.ts';
 
 const text = (value: string) => new TextEncoder().encode(value);
 

@@ -1,7 +1,7 @@
 // One line for each message, whatever is in it.
 import t from 'tap';
 import * as p from '../../protocol/index.ts';
-import { readFixture, WIRE } from './wire/fixture.ts';
+import { readFixture, WIRE } from './fixtures/fixture.ts';
 
 const bytes = (text: string) => Uint8Array.from(text, (character) => character.charCodeAt(0));
 const caller = { unique: 12, nodeid: 5, uid: 1000, gid: 100, pid: 4711 };

@@ -4,7 +4,7 @@ import t from 'tap';
 import * as protocol from '../../protocol/index.ts';
 import { notifications, operations, type Struct } from '../../protocol/index.ts';
 import { SWAPPED_INIT_OPCODE } from '../../protocol/operations.ts';
-import { WIRE } from './wire/fixture.ts';
+import { WIRE } from './fixtures/fixture.ts';
 
 const text = readFileSync(new URL('kernel-header.txt', WIRE), 'utf8').replace(/^#(?! constants).*\n/gm, '');
 const [structLines = [], constantLines = []] = text

@@ -2,11 +2,11 @@
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import t, { type Test } from 'tap';
 import { operationList } from '../../protocol/index.ts';
-import { type Case, textOf } from '../protocol/wire/builder.ts';
-import { HOSTILE, WIRE } from '../protocol/wire/fixture.ts';
-import { hostileCases } from '../protocol/wire/hostile.ts';
-import { notificationCases, replyCases } from '../protocol/wire/replies.ts';
-import { requestCases } from '../protocol/wire/requests.ts';
+import { type Case, textOf } from '../protocol/fixtures/builder.ts';
+import { HOSTILE, WIRE } from '../protocol/fixtures/fixture.ts';
+import { hostileCases } from '../protocol/fixtures/hostile.ts';
+import { notificationCases, replyCases } from '../protocol/fixtures/replies.ts';
+import { requestCases } from '../protocol/fixtures/requests.ts';
 
 function compare(t: Test, folder: URL, cases: readonly Case[]) {
   const files = new Map(cases.map((one) => [`${one.file}.txt`, textOf(one)]));

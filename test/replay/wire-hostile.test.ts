@@ -1,7 +1,7 @@
 // Every hostile message is refused with the error that its file names, whatever lies in the buffer behind it.
 import t from 'tap';
 import { errno, ProtocolError, Request } from '../../protocol/index.ts';
-import { dialectOf, type Fixture, HOSTILE, readFixtures } from '../protocol/wire/fixture.ts';
+import { dialectOf, type Fixture, HOSTILE, readFixtures } from '../protocol/fixtures/fixture.ts';
 
 function refusal(fixture: Fixture, behind: number): ProtocolError {
   const { bytes } = fixture;

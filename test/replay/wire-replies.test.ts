@@ -10,7 +10,7 @@ import {
   printNotification,
   printReply,
 } from '../../protocol/index.ts';
-import { plain, readFixtures, WIRE } from '../protocol/wire/fixture.ts';
+import { plain, readFixtures, WIRE } from '../protocol/fixtures/fixture.ts';
 
 for (const { file, bytes, settings, expected } of readFixtures(WIRE, 'reply')) {
   t.test(file, async (t) => {

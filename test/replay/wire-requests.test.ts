@@ -1,7 +1,7 @@
 // Every committed request decodes to what its file says, encodes back to the same bytes, and is refused when it is cut.
 import t from 'tap';
 import { decodeRequest, encodeRequest, ProtocolError, printRequest, Request } from '../../protocol/index.ts';
-import { dialectOf, plain, readFixtures, WIRE } from '../protocol/wire/fixture.ts';
+import { dialectOf, plain, readFixtures, WIRE } from '../protocol/fixtures/fixture.ts';
 
 for (const fixture of readFixtures(WIRE, 'request')) {
   t.test(fixture.file, async (t) => {
