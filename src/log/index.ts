@@ -1,3 +1,3 @@
 // The log: where it goes (target.ts), and one line for each event (log.ts).
-export { Log, type LogFields, type LogLevel, type LogTarget, type LogValue } from './log.ts';
-export { describeTarget, type LogFailure, openLogTarget, reopenLogTarget } from './target.ts';
+export { Log, type LogFields, type LogTarget } from './log.ts';
+export { describeTarget, openLogTarget, reopenLogTarget } from './target.ts';

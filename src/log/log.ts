@@ -8,7 +8,6 @@ import { connectUnixDatagram, MSG_DONTWAIT, MSG_NOSIGNAL, send } from '../sys/so
 import { formatEvent, type LogFields, type LogLevel, syslogHead } from './line.ts';
 import { type LogTarget, replaceDescriptor, SYSLOG_SOCKET } from './target.ts';
 
-export type { LogValue } from './escape.ts';
 export type { LogFields, LogLevel } from './line.ts';
 export type { LogTarget } from './target.ts';
 
