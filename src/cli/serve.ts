@@ -1,5 +1,6 @@
 // One mount's life in this process: check, prepare, mount, serve, end. Everything that can fail without the mount is done
 // before it, so that a failure leaves nothing behind; what fails after it is unmounted again.
+import { EBUSY } from '../../protocol/errno.ts';
 import { prepareFileSystem } from '../layers/prepare.ts';
 import { describeTarget, Log, type LogTarget, openLogTarget, reopenLogTarget } from '../log/index.ts';
 import {
@@ -42,10 +43,11 @@ export async function serve({ request, options, daemon }: Service): Promise<numb
   });
   const stopper = stopOnSignals();
   const inherited = daemon?.device ?? givenDevice(request.mountpoint);
-  const mounted =
+  const { mounted, refused } = remembering(
     paths.mountpoint === undefined && inherited !== undefined
       ? adoptDevice(inherited)
-      : await mountDevice(options, paths, request.source);
+      : await mountDevice(options, paths, request.source),
+  );
   const session = await start(mounted, {
     ...mounted,
     fs,
@@ -54,7 +56,7 @@ export async function serve({ request, options, daemon }: Service): Promise<numb
     exclusive: options.cache === 'exclusive',
     descriptorBudget,
   });
-  stopper.attach(session);
+  stopper.attach(session, refused);
   reopenOnSignal(log);
   daemon?.ready();
   const end = await session.ended;
@@ -82,22 +84,38 @@ async function start(mounted: Mounted, options: Parameters<typeof startSession>[
   }
 }
 
-/** A signal that comes while the mount is being made is kept until there is a session to stop. */
-function stopOnSignals(): { attach: (session: Session) => void } {
-  let session: Session | undefined;
-  let asked = 0;
+/**
+ * A signal that comes while the mount is being made is kept until there is a session to stop. Where the mount may not be
+ * taken away (it was handed over, or the helper refuses), the session is told twice, and so ends without that.
+ */
+function stopOnSignals(): { attach: (session: Session, refused: () => boolean) => void } {
+  let stop = async () => {};
+  let asked = false;
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
     process.on(signal, () => {
-      asked++;
-      session?.stop();
+      asked = true;
+      void stop();
     });
   }
   return {
-    attach: (started) => {
-      session = started;
-      if (asked > 0) session.stop();
+    attach: (session, refused) => {
+      stop = async () => {
+        await session.stop();
+        if (refused()) await session.stop();
+      };
+      if (asked) void stop();
     },
   };
+}
+
+/** A mount that remembers whether it could not be taken away. */
+function remembering(mounted: Mounted): { mounted: Mounted; refused: () => boolean } {
+  let last = 0;
+  const unmount = async (lazy: boolean) => {
+    last = await mounted.unmount(lazy);
+    return last;
+  };
+  return { mounted: { ...mounted, unmount }, refused: () => last < 0 && last !== -EBUSY };
 }
 
 function reopenOnSignal(target: LogTarget): void {

@@ -1,9 +1,8 @@
 /**
  * Mounting and unmounting as an ordinary user, through the set-user-id helper fusermount3. It mounts, sends the device
- * descriptor over the socket named by _FUSE_COMMFD and ends; with auto_unmount it stays until our end of that socket
- * closes, which is when we are gone, and then unmounts.
+ * descriptor over the socket named by _FUSE_COMMFD and ends.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { join } from 'node:path';
 import { EBUSY, EPERM, errnoName } from '../../protocol/errno.ts';
@@ -40,7 +39,7 @@ function isExecutable(file: string): boolean {
 }
 
 /** The mounted device's descriptor. @throws SystemError with the helper's own words */
-export async function mountByHelper(mountpoint: string, options: string, stays: boolean): Promise<number> {
+export async function mountByHelper(mountpoint: string, options: string): Promise<number> {
   const pair = new Int32Array(2);
   const made = socketpair(pair);
   if (made < 0) throw new SystemError('MOUNT_FAILED', `no socket pair: ${errnoName(-made)}`);
@@ -48,16 +47,10 @@ export async function mountByHelper(mountpoint: string, options: string, stays: 
   const helper = run(['-o', options, '--', mountpoint], theirs);
   close(theirs);
   const device = await receive(ours, helper);
-  if (!stays || device < 0) close(ours);
-  if (device < 0) {
-    throw new SystemError(
-      'MOUNT_FAILED',
-      (await helper.ended).message || `${HELPER} sent no descriptor: ${errnoName(-device)}`,
-    );
-  }
-  if (stays) helper.forget();
-  else await helper.ended;
-  return device;
+  close(ours);
+  const { message } = await helper.ended;
+  if (device >= 0) return device;
+  throw new SystemError('MOUNT_FAILED', message || `${HELPER} sent no descriptor: ${errnoName(-device)}`);
 }
 
 /** @returns 0 or a negative errno, and the helper's words */
@@ -73,8 +66,6 @@ export async function unmountByHelper(
 interface Run {
   readonly ended: Promise<{ status: number; message: string }>;
   readonly hasEnded: () => boolean;
-  /** Let it live on without us. */
-  readonly forget: () => void;
 }
 
 function run(args: string[], socket?: number): Run {
@@ -99,12 +90,7 @@ function run(args: string[], socket?: number): Run {
   }).finally(() => {
     over = true;
   });
-  return { ended, hasEnded: () => over, forget: () => forget(child) };
-}
-
-function forget(child: ChildProcess): void {
-  child.stderr?.destroy();
-  child.unref();
+  return { ended, hasEnded: () => over };
 }
 
 /** Looks again and again rather than block: a signal must still reach us when the helper hangs. */

@@ -40,9 +40,9 @@ export async function mountDevice(
   const root = process.geteuid?.() === 0;
   const device = root
     ? mountByKernel({ source: name, mountpoint: point, flags: options.flags, data: kernelData(options) })
-    : await mountByHelper(point, helperOptions(options, name), options.autoUnmount);
+    : await mountByHelper(point, helperOptions(options, name));
   const mount = mountAt(point);
-  if (root && options.autoUnmount && mount !== undefined) watchMount(point, mount.device);
+  if (options.autoUnmount && mount !== undefined) watchMount(point, mount.device, root);
   return {
     device,
     connection: connectionOf(mount),
@@ -62,7 +62,6 @@ function helperOptions(options: MountOptions, name: string): string {
   return [
     ...fusermountFlags(options.flags),
     ...common(options),
-    ...(options.autoUnmount ? ['auto_unmount'] : []),
     'subtype=migratefs',
     `fsname=${escapeValue(name)}`,
   ].join(',');
