@@ -1,0 +1,66 @@
+// The storages that mounted tests work on: plain directories, or file systems of their own: tmpfs, or an image file on a loop device.
+
+import { appendFileSync, existsSync, mkdirSync, rmdirSync, rmSync } from 'node:fs';
+import { has, isRoot, must, run } from './tools.ts';
+
+export type Backing = 'dir' | 'tmpfs' | 'ext4' | 'xfs' | 'btrfs';
+
+const MKFS: Record<string, string[]> = {
+  ext4: ['mkfs.ext4', '-q', '-F', '-E', 'lazy_itable_init=1,lazy_journal_init=1,nodiscard'],
+  xfs: ['mkfs.xfs', '-q', '-f', '-K'],
+  btrfs: ['mkfs.btrfs', '-q', '-f', '-K'],
+};
+
+/** Why a backing cannot be had here. `userCannot`: only because this is an ordinary user, which is no fault of the machine. */
+export function backingMissing(backing: Backing): { reason: string; userCannot: boolean } | undefined {
+  if (backing === 'dir') return undefined;
+  if (!isRoot) return { reason: `root alone can mount ${backing}`, userCannot: true };
+  const mkfs = MKFS[backing]?.[0];
+  if (mkfs === undefined) return undefined;
+  if (!has(mkfs)) return { reason: `no ${mkfs} here`, userCannot: false };
+  if (!existsSync('/dev/loop-control')) return { reason: 'no loop devices here', userCannot: false };
+  return undefined;
+}
+
+/** Takes a mount away; what is busy is tried again for a while. @returns what umount said at last, or undefined */
+export function unmountPath(path: string): string | undefined {
+  for (let attempt = 0; ; attempt++) {
+    const { status, stderr } = isRoot ? run('umount', [path]) : run('fusermount3', ['-u', path]);
+    if (status === 0) return undefined;
+    if (attempt === 30) return stderr.toString().trim();
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 100);
+  }
+}
+
+export interface Storage {
+  path: string;
+  /** @returns what went wrong, or undefined */
+  remove: () => string | undefined;
+}
+
+/**
+ * Makes an empty storage at `path`, for everybody to go through.
+ * @param size of the file system; image files are sparse. @param noteMount is told of a mount before it is made.
+ */
+export function makeStorage(backing: Backing, path: string, size: string, mounts: string): Storage {
+  mkdirSync(path);
+  if (backing === 'dir') return { path, remove: () => undefined };
+  appendFileSync(mounts, `${path}\n`);
+  const image = `${path}.img`;
+  if (backing === 'tmpfs') must('mount', ['-t', 'tmpfs', '-o', `size=${size},mode=755`, 'tmpfs', path]);
+  else {
+    must('truncate', ['-s', size, image]);
+    const [mkfs, ...options] = MKFS[backing] as [string, ...string[]];
+    must(mkfs, [...options, image]);
+    must('mount', ['-t', backing, '-o', 'loop', image, path]);
+    if (existsSync(`${path}/lost+found`)) rmdirSync(`${path}/lost+found`);
+  }
+  return {
+    path,
+    remove: () => {
+      const error = unmountPath(path);
+      if (error === undefined) rmSync(image, { force: true });
+      return error;
+    },
+  };
+}

@@ -1,0 +1,294 @@
+// A real mount for a test: layers on a storage of choice, the built program serving them, and everything taken away again whatever
+// the test does. What cannot run here is skipped with its reason, or fails with MIGRATEFS_REQUIRE_MOUNT=1.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import {
+  accessSync,
+  chmodSync,
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import type { Test } from 'tap';
+import { mountAt } from '../../src/mount/mountinfo.ts';
+import { type Backing, backingMissing, makeStorage, type Storage, unmountPath } from './backing.ts';
+import { cleanEnv, has, isRoot, must, run } from './tools.ts';
+
+export * from './tools.ts';
+export { type Backing, isRoot };
+
+/** The program, as built. */
+export const program = fileURLToPath(new URL('../../bin/migratefs.js', import.meta.url));
+const built = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url));
+const guardScript = fileURLToPath(new URL('guard.sh', import.meta.url));
+
+export interface MountTestOptions {
+  /** What the layers lie on (default: plain directories). */
+  backing?: Backing;
+  /** For the upper layer, if not the same. */
+  upperBacking?: Backing;
+  /** Size of each file system that is made; default 1G, of which nothing is taken before it is used. */
+  size?: string;
+  /** How many lower layers (default 1). */
+  lowers?: number;
+  /** More mount options, `cache=none,threads=2`. */
+  options?: string;
+  /** Go into the background, as without -f. */
+  background?: boolean;
+  /** Needs root: skipped for others, also where mounting is required. */
+  root?: boolean;
+  /** Programs that the test runs. */
+  needs?: string[];
+  /** Lays the layers out, before the mount. */
+  prepare?: (layers: { upper: string; lower: string[] }) => void | Promise<void>;
+  /** Milliseconds for the whole test; default 120000. */
+  timeout?: number;
+}
+
+/** What a test has. `lower[0]` is the topmost. */
+export interface Mounted {
+  /** The test's own directory, which holds all else and may hold more. */
+  dir: string;
+  mnt: string;
+  upper: string;
+  lower: string[];
+  /** What the daemon has logged; of the foreground form only. */
+  log: () => string;
+  readonly daemonPid: number;
+  /** Kills the daemon at once. The dead mount stays until `unmount` or `remount`. */
+  kill9: () => Promise<void>;
+  signal: (signal: NodeJS.Signals) => void;
+  /** Waits for the daemon's end. @returns its exit status (foreground form), or null; throws after `ms` */
+  ended: (ms?: number) => Promise<number | null>;
+  /** Unmounts, and waits for the daemon's end. */
+  unmount: () => Promise<void>;
+  /** Unmounts if need be, and mounts again. */
+  remount: (options?: string) => Promise<void>;
+}
+
+/** Why nothing can be mounted here. */
+function mountMissing(): string | undefined {
+  if (!existsSync('/dev/fuse')) return 'no /dev/fuse here';
+  if (isRoot) {
+    try {
+      accessSync('/dev/fuse', constants.R_OK | constants.W_OK);
+      closeSync(openSync('/dev/fuse', 'r+'));
+    } catch (error) {
+      return `/dev/fuse cannot be opened: ${(error as Error).message}`;
+    }
+    return undefined;
+  }
+  return has('fusermount3') ? undefined : 'no fusermount3 here';
+}
+
+/** Why a test cannot run here, and whether that is a fault where mounting is required. */
+function missing(options: MountTestOptions): { reason: string; fault: boolean } | undefined {
+  if (options.root && !isRoot) return { reason: 'root alone can do this', fault: false };
+  for (const backing of [options.backing ?? 'dir', options.upperBacking ?? 'dir'] as const) {
+    const without = backingMissing(backing);
+    if (without) return { reason: without.reason, fault: !without.userCannot };
+  }
+  const nothing = mountMissing();
+  if (nothing !== undefined) return { reason: nothing, fault: true };
+  const program = options.needs?.find((name) => !has(name));
+  return program === undefined ? undefined : { reason: `no ${program} here`, fault: true };
+}
+
+/** A subtest of `t` over a live mount. Await it: the tests of a file run one after the other. */
+export function mountTest(
+  t: Test,
+  name: string,
+  options: MountTestOptions,
+  body: (t: Test, m: Mounted) => void | Promise<void>,
+): Promise<unknown> {
+  const without = missing(options);
+  if (without !== undefined && !(without.fault && process.env.MIGRATEFS_REQUIRE_MOUNT === '1')) {
+    return t.test(name, { skip: without.reason }, async () => {});
+  }
+  return t.test(name, { timeout: options.timeout ?? 120_000 }, async (t) => {
+    if (without !== undefined) throw new Error(`${without.reason}, and MIGRATEFS_REQUIRE_MOUNT=1`);
+    if (!existsSync(built)) throw new Error('not built: npm run build');
+    const mount = new LiveMount(options);
+    t.teardown(async () => {
+      const faults = await mount.close();
+      if (faults.length > 0) throw new Error(`not taken away cleanly: ${faults.join('; ')}`);
+    });
+    mount.makeLayers();
+    await options.prepare?.({ upper: mount.upper, lower: mount.lower });
+    await mount.start();
+    await body(t, mount);
+  });
+}
+
+/** Waits for something to become true. @throws when it does not within `ms` */
+export async function until(what: string, check: () => boolean, ms = 10_000): Promise<void> {
+  for (const end = Date.now() + ms; !check(); await sleep(10)) {
+    if (Date.now() > end) throw new Error(`${what}: not within ${ms} ms`);
+  }
+}
+
+const READY_MS = 30_000;
+
+/** Whether a process is there and runs; a zombie does not. */
+export function isAlive(pid: number): boolean {
+  try {
+    return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'latin1'));
+  } catch {
+    return false;
+  }
+}
+
+class LiveMount implements Mounted {
+  readonly dir = mkdtempSync(`${tmpdir()}/migratefs-test-`);
+  readonly mnt = `${this.dir}/mnt`;
+  readonly upper = `${this.dir}/upper`;
+  readonly lower: string[] = [];
+  daemonPid = 0;
+  readonly #options: MountTestOptions;
+  readonly #storages: Storage[] = [];
+  readonly #logFile = `${this.dir}/log`;
+  readonly #mountsFile = `${this.dir}/mounts`;
+  readonly #guard: ChildProcess;
+  #daemon: ChildProcess | undefined;
+
+  constructor(options: MountTestOptions) {
+    this.#options = options;
+    chmodSync(this.dir, 0o755);
+    mkdirSync(this.mnt);
+    for (const file of [this.#logFile, this.#mountsFile, `${this.dir}/pids`]) writeFileSync(file, '');
+    const stdio: ['pipe', 'ignore', 'ignore'] = ['pipe', 'ignore', 'ignore'];
+    this.#guard = spawn('bash', [guardScript, this.dir], {
+      stdio,
+      detached: true,
+      cwd: '/',
+      env: cleanEnv(),
+    });
+    this.#guard.unref();
+  }
+
+  makeLayers(): void {
+    const { backing = 'dir', upperBacking = backing, size = '1G', lowers = 1 } = this.#options;
+    this.#storages.push(makeStorage(upperBacking, this.upper, size, this.#mountsFile));
+    for (let i = 0; i < lowers; i++) {
+      this.lower.push(`${this.dir}/lower${lowers > 1 ? i + 1 : ''}`);
+      this.#storages.push(makeStorage(backing, this.lower[i] as string, size, this.#mountsFile));
+    }
+  }
+
+  async start(more = this.#options.options ?? ''): Promise<void> {
+    const words = `lowerdir=${this.lower.join(':')},upperdir=${this.upper}${more === '' ? '' : `,${more}`}`;
+    writeFileSync(this.#mountsFile, `${this.mnt}\n`, { flag: 'a' });
+    const log = openSync(this.#logFile, 'a');
+    if (this.#options.background) {
+      must(process.execPath, [program, '-o', words, this.mnt], { timeout: READY_MS });
+      this.daemonPid = daemonOf(this.upper);
+    } else {
+      const args = [program, '-f', '-o', words, this.mnt];
+      this.#daemon = spawn(process.execPath, args, {
+        stdio: ['ignore', log, log],
+        cwd: '/',
+        env: cleanEnv(),
+      });
+      this.daemonPid = this.#daemon.pid ?? 0;
+    }
+    closeSync(log);
+    writeFileSync(`${this.dir}/pids`, `${this.daemonPid}\n`, { flag: 'a' });
+    await until(
+      'mounted',
+      () => {
+        if (!isAlive(this.daemonPid)) throw new Error(`the daemon did not come up:\n${this.log()}`);
+        return mountAt(this.mnt) !== undefined;
+      },
+      READY_MS,
+    );
+    // Answered once there are workers; a hanging mount must not hang the test.
+    must('stat', [this.mnt], { timeout: READY_MS });
+  }
+
+  log(): string {
+    return readFileSync(this.#logFile, 'utf8');
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    process.kill(this.daemonPid, signal);
+  }
+
+  async kill9(): Promise<void> {
+    this.signal('SIGKILL');
+    await this.ended();
+  }
+
+  async ended(ms = 15_000): Promise<number | null> {
+    await until(`end of the daemon ${this.daemonPid}`, () => !isAlive(this.daemonPid), ms);
+    const daemon = this.#daemon;
+    if (!daemon) return null;
+    await until('exit status', () => daemon.exitCode !== null || daemon.signalCode !== null);
+    return daemon.exitCode;
+  }
+
+  async unmount(): Promise<void> {
+    if (mountAt(this.mnt) !== undefined) {
+      const fault = unmountPath(this.mnt);
+      if (fault !== undefined) throw new Error(fault);
+    }
+    await this.ended();
+  }
+
+  async remount(options?: string): Promise<void> {
+    await this.unmount();
+    await this.start(options);
+  }
+
+  /** Takes everything away. @returns what was not as it should be */
+  async close(): Promise<string[]> {
+    const faults: string[] = [];
+    await this.unmount().catch((error: Error) => faults.push(error.message));
+    if (mountAt(this.mnt) !== undefined) {
+      if (isRoot) run('umount', ['-l', this.mnt]);
+      else run('fusermount3', ['-u', '-z', this.mnt]);
+      await this.ended(3000).catch(() => {});
+    }
+    if (this.daemonPid > 0 && isAlive(this.daemonPid)) {
+      faults.push('the daemon had to be killed');
+      await this.kill9().catch((error: Error) => faults.push(error.message));
+    }
+    for (const storage of this.#storages.reverse()) {
+      const fault = storage.remove();
+      if (fault !== undefined) faults.push(fault);
+    }
+    // A file that nobody may change is left by a test that failed half-way.
+    if (isRoot) run('chattr', ['-R', '-f', '-i', this.dir]);
+    run('chmod', ['-R', '-f', 'u+rwX', this.dir]);
+    const removed = run('rm', ['-rf', '--one-file-system', this.dir]);
+    if (removed.status !== 0) faults.push(removed.stderr.toString());
+    this.#guard.ref();
+    const gone = new Promise((done) => this.#guard.once('exit', done));
+    this.#guard.stdin?.end();
+    if (this.#guard.exitCode === null) await gone;
+    return faults;
+  }
+}
+
+/** The daemon in the background that serves over an upper layer: it has that open. */
+export function daemonOf(upper: string): number {
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid);
+  const found = pids.find((pid) => {
+    try {
+      return readdirSync(`/proc/${pid}/fd`).some((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`) === upper);
+    } catch {
+      return false; // it has ended meanwhile, or is another user's
+    }
+  });
+  if (found === undefined) throw new Error(`no daemon over ${upper}`);
+  return Number(found);
+}
