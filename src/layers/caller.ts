@@ -68,6 +68,12 @@ export class Caller {
     return this.#become(ids.uid, ids.gid, groups) ? 0 : -EACCES;
   }
 
+  /** Takes on the daemon's own identity, for what the kernel asks on its own account. @returns 0 or -EACCES. */
+  assumeDaemon(): number {
+    this.#requester = this.#ownUid;
+    return !this.#switches || this.#become(this.#ownUid, this.#ownGid, NONE) ? 0 : -EACCES;
+  }
+
   /** Sets the umask that new objects are made with. Needs a thread of its own file-system attributes (unshare(2), CLONE_FS). */
   mask(mask: number): void {
     if (mask === this.#umask) return;

