@@ -1,10 +1,18 @@
 // Whether the caller may, asked of the layer before the daemon does anything on its own account for him.
 
-import { ENOSYS, EROFS } from '../../protocol/errno.ts';
+import { ENOSYS, EPERM, EROFS } from '../../protocol/errno.ts';
 import type { NodeId } from '../../protocol/types.ts';
-import { AT_EACCESS, AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW, W_OK, X_OK } from '../sys/constants.ts';
+import {
+  AT_EACCESS,
+  AT_EMPTY_PATH,
+  AT_SYMLINK_NOFOLLOW,
+  STATX_BASIC_STATS,
+  W_OK,
+  X_OK,
+} from '../sys/constants.ts';
 import { type CString, EMPTY } from '../sys/cstring.ts';
-import { faccessat } from '../sys/path.ts';
+import { faccessat, statx } from '../sys/path.ts';
+import { Stat } from '../sys/stat.ts';
 import type { FileSystem } from './filesystem.ts';
 import { side, topSide } from './sides.ts';
 
@@ -24,6 +32,23 @@ export function mayChangeEntries(fs: FileSystem, node: NodeId): number {
   const result = faccessat(side(fs, node, top), EMPTY, W_OK | X_OK, AT_EACCESS | AT_EMPTY_PATH);
   return settled(fs, result);
 }
+
+/**
+ * Whether the caller may take an object out of a merged directory. Asked before it is copied up to be moved: in a sticky directory the
+ * object's owner, the directory's and root alone may, which the layer would say only after the copy.
+ */
+export function mayTakeAway(fs: FileSystem, parent: NodeId, found: Stat): number {
+  const allowed = mayChangeEntries(fs, parent);
+  if (allowed < 0 || fs.policy.permissions === 'default') return allowed;
+  const top = topSide(fs, parent);
+  const result = top < 0 ? top : statx(side(fs, parent, top), EMPTY, AT_EMPTY_PATH, STATX_BASIC_STATS, dir);
+  if (result < 0) return result;
+  const uid = fs.caller.requester;
+  return (dir.mode & S_ISVTX) === 0 || uid === 0 || uid === found.uid || uid === dir.uid ? 0 : -EPERM;
+}
+
+const dir = new Stat();
+const S_ISVTX = 0o1000;
 
 // A read-only layer does not tell, nor do kernels before 5.8 for another identity than the process's own (faccessat2): then the kernel's
 // check with our attributes is the word.

@@ -24,7 +24,7 @@ import { removeHidden } from './hidden.ts';
 import { locate, newPlace } from './locate.ts';
 import { writableSide } from './make.ts';
 import { ensureSide } from './mirror.ts';
-import { mayChangeEntries } from './permission.ts';
+import { mayChangeEntries, mayTakeAway } from './permission.ts';
 import { isPrivate } from './private.ts';
 import { forgetName } from './remove.ts';
 import { renameDirectory } from './renamedir.ts';
@@ -95,7 +95,7 @@ function renameFile(fs: FileSystem, from: End, to: End): number {
     const result = moveWithin(fs, from.layer, from, targetSide(fs, to.parent, from.layer), to);
     if (!mayMoveUp(result)) return result;
   }
-  const allowed = mayChangeEntries(fs, from.parent);
+  const allowed = mayTakeAway(fs, from.parent, from.stat);
   if (allowed < 0) return allowed;
   const target = writableSide(fs, to.parent);
   if (target < 0) return target;
