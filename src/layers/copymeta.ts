@@ -51,6 +51,7 @@ function copyXattrs(source: number, target: number, refused: XattrRefused): numb
     if (end === 0 || end > length) break;
     const name = list.subarray(start, end);
     start = end;
+    if (isMirrored(name)) continue;
     const result = copyXattr(source, target, name, refused);
     if (result < 0) return result;
   }
@@ -70,6 +71,14 @@ function copyXattr(source: number, target: number, name: CString, refused: Xattr
     return refused(name, -result);
   }
   return result;
+}
+
+const MIRRORED = cstring('trusted.SGI_');
+
+/** xfs lists its ACLs a second time, in its own format, under such names: the target makes its own of `system.posix_acl_…`. */
+function isMirrored(name: CString): boolean {
+  for (let i = 0; i < MIRRORED.length - 1; i++) if (name[i] !== MIRRORED[i]) return false;
+  return true;
 }
 
 const echo = new Uint8Array(VALUE_MAX);
