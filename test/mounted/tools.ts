@@ -47,8 +47,13 @@ export function must(command: string, args: string[], options: RunOptions = {}):
   const done = run(command, args, options);
   if (done.status === 0) return done.stdout.toString('utf8').replace(/\n$/, '');
   const why = done.error?.message ?? `status ${done.status ?? done.signal}`;
-  throw new Error(`${[command, ...args].join(' ').slice(0, 400)}: ${why}\n${done.stdout}${done.stderr}`);
+  throw new Error(
+    `${[command, ...args].join(' ').slice(0, 400)}: ${why}\n${tail(done.stdout)}${tail(done.stderr)}`,
+  );
 }
+
+const tail = (output: Buffer | null): string =>
+  (output?.toString('latin1') ?? '').slice(-1500).replace(/[^\n\x20-\x7e]/g, '?');
 
 /** Runs a bash script, stopping at the first failure; `args` are $1…. @throws with its standard error */
 export function sh(script: string, options: RunOptions & { args?: string[] } = {}): string {
@@ -113,6 +118,7 @@ export function xattrsOf(path: Path): Record<string, string> {
           .split('\0')
       : [];
   for (const each of names.sort()) {
+    if (each.startsWith('trusted.SGI_ACL_')) continue; // xfs shows its ACLs under these names too
     const size = getxattr(procPath(fd), Buffer.from(`${each}\0`, 'latin1'), value, value.length);
     result[each] = size < 0 ? `errno ${-size}` : Buffer.from(value.subarray(0, size)).toString('hex');
   }
@@ -204,4 +210,23 @@ export function treeDigest(dir: Path, options: DigestOptions = {}): Record<strin
   };
   walk(Buffer.from(dir), '');
   return digest;
+}
+
+/** Which layers have a name themselves, top first: `upper`, `lower`, `upper lower2`…; empty for none. */
+export function whereIs(layers: { upper: string; lower: string[] }, name: Path): string {
+  const has = (dir: string) => lstatSync(join(dir, name), { throwIfNoEntry: false }) !== undefined;
+  const { upper, lower } = layers;
+  const below = lower.flatMap((dir, i) => (has(dir) ? [lower.length > 1 ? `lower${i + 1}` : 'lower'] : []));
+  return [...(has(upper) ? ['upper'] : []), ...below].join(' ');
+}
+
+/** 'ok' or what an act returns as text, or its errno's name. */
+export function outcome(act: () => unknown): string {
+  try {
+    return String(act() ?? 'ok');
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === undefined) throw error;
+    return code;
+  }
 }
