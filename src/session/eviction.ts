@@ -1,42 +1,52 @@
 // Keeps the directory descriptors of the inode table within a budget. A descriptor lives as long as the kernel remembers its
-// directory, so the only way to have fewer is to ask the kernel to forget: a worker that sees the budget passed says so, once,
-// and the main thread names the directories that were not used for longest. The FORGETs that follow close the descriptors.
+// directory, so the only way to have fewer is to make the kernel forget: a worker that sees the budget passed says so, once, and
+// the main thread invalidates the names of the directories that were not used for longest. The kernel drops what it keeps below
+// them, and the FORGETs that follow close the descriptors. (FUSE 7.45's PRUNE takes single nodes, and a directory with
+// anything cached below it is not one that it can drop.)
 
 import type { NodeId } from '../../protocol/index.ts';
 import { type InodeTable, newNameRef } from '../inodes/table.ts';
 import type { Notifier } from './notify.ts';
+import { inodeKey, workingDirectories } from './working-directories.ts';
 
-/** Directories that one round asks the kernel to forget. */
+/** Directories of one round. */
 const ROUND = 256;
 
-/** Milliseconds between rounds: time for the FORGETs of the last one to arrive. */
-const PAUSE_MS = 20;
+/** Milliseconds between rounds, for the FORGETs of the last one to arrive. */
+const PAUSE_MS = 2;
 
-/** Rounds without effect after which the budget is left passed until the next report: all is in use. */
-const PATIENCE = 50;
+/** Rounds without effect after which it rests until the next report: all is in use. */
+const PATIENCE = 100;
 
-/** The main thread's side; a round runs when a worker reports, and again until the count is a tenth below the budget. */
+export interface EvictionOptions {
+  readonly table: InodeTable;
+  readonly notifier: Notifier;
+  /** Descriptors from which on workers report. */
+  readonly budget: number;
+  /** The minor number of the mount's device, when it is known: working directories are left alone then. */
+  readonly connection: number | undefined;
+  /** Called when workers may report again. */
+  readonly done: () => void;
+}
+
+/** The main thread's side: rounds begin when a worker reports, and end when the count is a tenth below the budget. */
 export class Eviction {
-  readonly #table: InodeTable;
-  readonly #notifier: Notifier;
-  readonly #budget: number;
-  readonly #done: () => void;
+  readonly #options: EvictionOptions;
   readonly #name = newNameRef();
+  readonly #inode = { lo: 0, hi: 0 };
   #timer: NodeJS.Timeout | undefined;
-  #rounds = 0;
+  #lowest = 0;
+  #idleRounds = 0;
 
-  /** @param done called when workers may report again */
-  constructor(table: InodeTable, notifier: Notifier, budget: number, done: () => void) {
-    this.#table = table;
-    this.#notifier = notifier;
-    this.#budget = budget;
-    this.#done = done;
+  constructor(options: EvictionOptions) {
+    this.#options = options;
   }
 
   /** A worker saw more descriptors than the budget. */
   start(): void {
     if (this.#timer !== undefined) return;
-    this.#rounds = 0;
+    this.#lowest = Number.POSITIVE_INFINITY;
+    this.#idleRounds = 0;
     this.#round();
   }
 
@@ -47,25 +57,25 @@ export class Eviction {
 
   #round(): void {
     this.#timer = undefined;
-    if (this.#table.descriptors() <= this.#budget * 0.9 || this.#rounds++ >= PATIENCE) {
-      this.#done();
+    const { table, budget, done } = this.#options;
+    const count = table.descriptors();
+    this.#idleRounds = count < this.#lowest ? 0 : this.#idleRounds + 1;
+    this.#lowest = Math.min(count, this.#lowest);
+    if (count <= budget * 0.9 || this.#idleRounds > PATIENCE) {
+      done();
       return;
     }
-    this.#forget(this.#table.oldestDirectories(ROUND));
+    this.#forget(table.oldestDirectories(ROUND));
     this.#timer = setTimeout(() => this.#round(), PAUSE_MS);
   }
 
   #forget(nodes: readonly NodeId[]): void {
     if (nodes.length === 0) return;
-    // A prune drops what is unused and leaves the rest alone. Older kernels can only be told that a name is invalid, which also
-    // cuts a directory that is in use off its path until it is looked up again.
-    if (this.#notifier.canPrune) {
-      this.#notifier.prune(nodes);
-      return;
-    }
+    const { table, notifier, connection } = this.#options;
+    const kept = connection === undefined ? new Set() : workingDirectories(connection);
     for (const node of nodes) {
-      if (this.#table.nameOf(node, this.#name))
-        this.#notifier.invalidateEntry(this.#name.parent, this.#name.bytes);
+      if (table.presented(node, this.#inode) && kept.has(inodeKey(this.#inode.lo, this.#inode.hi))) continue;
+      if (table.nameOf(node, this.#name)) notifier.invalidateEntry(this.#name.parent, this.#name.bytes);
     }
   }
 }

@@ -4,34 +4,26 @@
 import { ENODEV, ENOENT, errnoName } from '../../protocol/errno.ts';
 import {
   type CString,
-  type Dialect,
   type Int64,
   type NodeId,
   notifyInvalEntry,
   notifyInvalInode,
-  notifyPrune,
   printNotification,
 } from '../../protocol/index.ts';
 import type { Log } from '../log/index.ts';
 import { write } from '../sys/fd.ts';
 
-/** More than a name, or a list of nodes to prune, needs. */
-const BUFFER_SIZE = 8192;
-
-/** Nodes that one prune may name. */
-export const MAX_PRUNED = 512;
+/** More than a name needs. */
+const BUFFER_SIZE = 1024;
 
 /** Sends notifications on one device. */
 export class Notifier {
-  /** The kernel can be asked to forget nodes that nothing uses (FUSE 7.45). */
-  readonly canPrune: boolean;
   readonly #fd: number;
   readonly #log: Log;
   readonly #bytes = new Uint8Array(BUFFER_SIZE);
 
-  constructor(fd: number, dialect: Dialect, log: Log) {
+  constructor(fd: number, log: Log) {
     this.#fd = fd;
-    this.canPrune = dialect.hasPruneNotification;
     this.#log = log;
   }
 
@@ -43,11 +35,6 @@ export class Notifier {
   /** Drop a node's attributes, and its cached data from `offset` for `length` bytes: `offset` -1 for none, `length` 0 to the end. */
   invalidateInode(node: NodeId, offset: Int64, length: Int64): void {
     this.#send(notifyInvalInode(this.#bytes, node, offset, length));
-  }
-
-  /** Forget those of up to `MAX_PRUNED` nodes that nothing uses; only if `canPrune`. */
-  prune(nodes: readonly NodeId[]): void {
-    this.#send(notifyPrune(this.#bytes, nodes));
   }
 
   #send(length: number): void {

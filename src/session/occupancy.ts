@@ -6,7 +6,8 @@
 const WAITING = 0;
 const GROWING = 1;
 const REPORTED = 2;
-const WORDS = 3;
+const LOOKING = 3;
+const WORDS = 4;
 
 /** The state of a pool of workers. */
 export class Occupancy {
@@ -33,6 +34,15 @@ export class Occupancy {
   take(): boolean {
     if (Atomics.sub(this.#words, WAITING, 1) > 1) return false;
     return Atomics.compareExchange(this.#words, GROWING, 0, 1) === 0;
+  }
+
+  /** @returns whether this worker is the one that looks out for the next request; call `lookedOut` after. */
+  lookOut(): boolean {
+    return Atomics.compareExchange(this.#words, LOOKING, 0, 1) === 0;
+  }
+
+  lookedOut(): void {
+    Atomics.store(this.#words, LOOKING, 0);
   }
 
   /** Main thread: the next shortage may ask again. */

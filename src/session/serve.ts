@@ -1,11 +1,14 @@
 // A worker's loop over the device: read, handle, write. The answer's write is where the kernel says that it no longer wants
 // it: what the answer carried (a lookup count, an open file) is then taken back, or it would stay for ever.
 
+import { availableParallelism } from 'node:os';
 import { EIO, ENODEV, ENOENT, errnoName } from '../../protocol/errno.ts';
 import type { Device } from './device.ts';
 import type { Exchange } from './handle.ts';
 import type { WorkerMessage } from './messages.ts';
 import type { Occupancy } from './occupancy.ts';
+
+const MULTICORE = availableParallelism() > 1;
 
 export interface ServeOptions {
   readonly device: Device;
@@ -25,6 +28,12 @@ export function serve({ device, exchange, occupancy, descriptorBudget, tell }: S
   const { table } = exchange.fs;
   for (;;) {
     occupancy.wait();
+    // Who waits for an answer often asks again at once, and waking a sleeping thread costs more than all that a worker does for a request.
+    // One worker at a time therefore stays awake for a moment; where there is a single core, that would only be in the way.
+    if (MULTICORE && occupancy.lookOut()) {
+      device.lookOut();
+      occupancy.lookedOut();
+    }
     const length = device.read();
     if (occupancy.take() && length > 0) tell({ kind: 'grow' });
     if (length <= 0) return length;

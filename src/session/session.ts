@@ -77,7 +77,7 @@ export class Session {
     this.dialect = dialect;
     this.#options = options;
     this.#log = new Log(fs.log, fs.logLevel);
-    this.#notifier = new Notifier(device, dialect, this.#log);
+    this.#notifier = new Notifier(device, this.#log);
     const { minor, flags } = dialect;
     const budget = options.descriptorBudget;
     this.#pool = new Pool({
@@ -89,8 +89,13 @@ export class Session {
       message: (message) => this.#receive(message),
     });
     if (budget !== undefined) {
-      const table = new InodeTable(fs.region);
-      this.#eviction = new Eviction(table, this.#notifier, budget, () => this.#pool.allowReports());
+      this.#eviction = new Eviction({
+        table: new InodeTable(fs.region),
+        notifier: this.#notifier,
+        budget,
+        connection: options.connection,
+        done: () => this.#pool.allowReports(),
+      });
     }
     this.ended = this.#pool.ended.then((end) => this.#end(end));
   }
