@@ -27,7 +27,8 @@ export function workingDirectories(minor: number): Set<string> {
       // What is known of it without asking the mount: the answer would come from this very process.
       const flags = AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT;
       const result = statx(AT_FDCWD, cstring(`/proc/${pid}/${link}`), flags, STATX_INO, stat);
-      if (result === 0 && stat.devMajor === 0 && stat.devMinor === minor) found.add(inodeKey(stat.inoLo, stat.inoHi));
+      if (result === 0 && stat.devMajor === 0 && stat.devMinor === minor)
+        found.add(inodeKey(stat.inoLo, stat.inoHi));
     }
   }
   return found;

@@ -4,7 +4,6 @@ import {
   Dialect,
   decodeReply,
   encodeRequest,
-  int64,
   operations,
   type ReplyMessage,
   type RequestMessage,
@@ -72,11 +71,3 @@ export class Kernel {
     close(this.#fd);
   }
 }
-
-/** The two unsigned words of a number. */
-export function wordsOf(unique: number): [number, number] {
-  return [unique % 2 ** 32, Math.floor(unique / 2 ** 32)];
-}
-
-/** The number that two words make. */
-export const numberOf = (lo: number, hi: number) => int64(lo, hi);

@@ -1,9 +1,11 @@
+import { statSync } from 'node:fs';
 import t from 'tap';
-import { Dialect, decodeNotification, type NodeId } from '../../protocol/index.ts';
+import { decodeNotification, type NodeId } from '../../protocol/index.ts';
 import type { InodeTable } from '../../src/inodes/table.ts';
 import type { Log } from '../../src/log/index.ts';
 import { Eviction } from '../../src/session/eviction.ts';
 import { Notifier } from '../../src/session/notify.ts';
+import { inodeKey, workingDirectories } from '../../src/session/working-directories.ts';
 import { close } from '../../src/sys/fd.ts';
 import { FakeLog } from './exchange.ts';
 import { Kernel } from './kernel.ts';
@@ -11,15 +13,14 @@ import { Kernel } from './kernel.ts';
 const node = (number: number) => number as NodeId;
 const name = Buffer.from('gone\0');
 
-function notifierOf(minor: number) {
+function notifierOf() {
   const kernel = new Kernel();
   const log = new FakeLog();
-  const notifier = new Notifier(kernel.device, new Dialect(minor, 0n), log as unknown as Log);
-  return { kernel, log, notifier };
+  return { kernel, log, notifier: new Notifier(kernel.device, log as unknown as Log) };
 }
 
 t.test('notifications go out as the kernel takes them', async (t) => {
-  const { kernel, notifier } = notifierOf(45);
+  const { kernel, notifier } = notifierOf();
   notifier.invalidateEntry(node(1), name);
   t.match(decodeNotification(kernel.receive()), {
     notification: 'INVAL_ENTRY',
@@ -31,69 +32,80 @@ t.test('notifications go out as the kernel takes them', async (t) => {
     notification: 'INVAL_INODE',
     fields: { ino: 5, off: -1, len: 0 },
   });
-  t.ok(notifier.canPrune);
-  notifier.prune([node(7), node(8)]);
-  t.match(decodeNotification(kernel.receive()), { notification: 'PRUNE', nodeids: [7, 8] });
   close(kernel.device);
   kernel.unmount();
 });
 
 t.test('one that is refused is logged', async (t) => {
-  const { kernel, log, notifier } = notifierOf(44);
-  t.notOk(notifier.canPrune);
+  const { kernel, log, notifier } = notifierOf();
   close(kernel.device);
   notifier.invalidateEntry(node(1), name);
   t.match(log.warnings, [{ event: 'notification_refused', message: /INVAL_ENTRY.*"gone"/, error: 'EBADF' }]);
   kernel.unmount();
 });
 
-/** A table with a count of descriptors that goes down by what is forgotten. */
-function tableOf(count: number, stuck = false) {
+/** A table that offers the nodes 10, 11… by fours, the inode number being the node's, and whose count each offer brings down. */
+function tableOf(count: number, falling = true) {
   let descriptors = count;
+  let next = 10;
   const table = {
     descriptors: () => descriptors,
-    oldestDirectories: (max: number) => {
-      const nodes = Array.from({ length: Math.min(max, 4) }, (_, i) => node(10 + i));
-      if (!stuck) descriptors -= nodes.length;
-      return nodes;
+    oldestDirectories: () => {
+      if (falling) descriptors -= 4;
+      return [next++, next++, next++, next++];
     },
-    nameOf: (_: NodeId, ref: { parent: number; bytes: Uint8Array }) => {
-      ref.parent = 1;
+    nameOf: (of: NodeId, ref: { parent: number; bytes: Uint8Array }) => {
+      ref.parent = of + 1000;
       ref.bytes = name;
+      return true;
+    },
+    presented: (of: NodeId, out: { lo: number; hi: number }) => {
+      Object.assign(out, { lo: of, hi: 0 });
       return true;
     },
   };
   return table as unknown as InodeTable;
 }
 
-t.test('the oldest directories go until a tenth is free', async (t) => {
-  const { kernel, notifier } = notifierOf(45);
-  await new Promise<void>((resolve) => {
-    const eviction = new Eviction(tableOf(107), notifier, 110, resolve);
+const run = (notifier: Notifier, table: InodeTable, budget: number) =>
+  new Promise<void>((done) => {
+    const eviction = new Eviction({ table, notifier, budget, connection: undefined, done });
     eviction.start();
     eviction.start();
   });
-  t.match(decodeNotification(kernel.receive()), { notification: 'PRUNE', nodeids: [10, 11, 12, 13] });
-  kernel.receive();
-  t.notOk(kernel.hasMessage, '107, 103, 99');
-});
 
-t.test('a kernel that can not prune is told the names', async (t) => {
-  const { kernel, notifier } = notifierOf(44);
-  await new Promise<void>((resolve) => new Eviction(tableOf(100), notifier, 109, resolve).start());
-  for (let i = 0; i < 4; i++) {
-    t.match(decodeNotification(kernel.receive()), {
-      notification: 'INVAL_ENTRY',
-      name: new Uint8Array(name),
-    });
+t.test('the oldest directories go until a tenth is free', async (t) => {
+  const { kernel, notifier } = notifierOf();
+  await run(notifier, tableOf(107), 110);
+  for (let i = 0; i < 8; i++) {
+    const parent = 1010 + i;
+    t.match(decodeNotification(kernel.receive()), { notification: 'INVAL_ENTRY', fields: { parent } });
   }
-  t.notOk(kernel.hasMessage);
+  t.notOk(kernel.hasMessage, '107, 103, 99');
+  close(kernel.device);
+  kernel.unmount();
 });
 
 t.test('when all is in use it rests until the next report, and it can be stopped', async (t) => {
-  const { notifier } = notifierOf(45);
-  await new Promise<void>((resolve) => new Eviction(tableOf(1000, true), notifier, 10, resolve).start());
-  const eviction = new Eviction(tableOf(1000, true), notifier, 10, () => t.fail('stopped'));
+  const { kernel, notifier } = notifierOf();
+  const drain = setInterval(() => {
+    while (kernel.hasMessage) kernel.receive();
+  }, 1);
+  await run(notifier, tableOf(1000, false), 10);
+  clearInterval(drain);
+  const done = () => t.fail('stopped');
+  const table = tableOf(1000, false);
+  const eviction = new Eviction({ table, notifier, budget: 10, connection: undefined, done });
   eviction.start();
   eviction.stop();
+  close(kernel.device);
+  kernel.unmount();
+});
+
+t.test('a working directory is known by its inode number', async (t) => {
+  const { dev, ino } = statSync('/proc/self/cwd', { bigint: true });
+  const key = inodeKey(Number(ino & 0xffff_ffffn), Number(ino >> 32n));
+  const [major, minor] = [Number((dev >> 8n) & 0xfffn), Number((dev & 0xffn) | ((dev >> 12n) & 0xfff00n))];
+  t.equal(workingDirectories(minor).has(key), major === 0, 'on anonymous devices only');
+  t.equal(workingDirectories(0xffffe).size, 0);
 });
