@@ -1,7 +1,7 @@
 // Going into the background. Node cannot fork, so the command starts itself once more, in a session of its own, and waits
 // until that one says that the mount is ready, or ends. The daemon tells its errors on the caller's standard error and
 // lets go of it when it is ready.
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { constants } from 'node:os';
 import { dup3 } from '../sys/fd.ts';
@@ -12,6 +12,9 @@ import { say } from './output.ts';
 const MARK = 'MIGRATEFS_DAEMON';
 const READY_FD = 3;
 const DEVICE_FD = 4;
+
+/** How long a starting daemon may take to end in order. */
+const PATIENCE_MS = 3000;
 
 /** What the daemon keeps of the caller's environment. NODE_OPTIONS is not in it: it is the caller's, not the mount's. */
 const KEPT = /^(?:PATH|HOME|USER|LOGNAME|LANG|LC_\w+|TZ|TMPDIR|XDG_\w+|LD_LIBRARY_PATH|MIGRATEFS_STACK)$/;
@@ -53,34 +56,41 @@ export function startDaemon(device?: number): Promise<number> {
     env: { ...kept(process.env), [MARK]: device === undefined ? `${READY_FD}` : `${READY_FD},${DEVICE_FD}` },
     detached: true,
   });
-  let stopped: keyof typeof constants.signals | undefined;
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.once(signal, () => {
-      stopped = signal;
-      child.kill('SIGTERM');
-    });
-  }
   return new Promise((done) => {
-    const ready = child.stdio[READY_FD];
-    ready?.once('data', () => {
-      ready.destroy();
-      child.unref();
+    const leave = (status: number) => {
+      ready?.destroy();
       child.removeAllListeners();
-      done(0);
-    });
+      child.unref();
+      done(status);
+    };
+    const ready = child.stdio[READY_FD];
+    ready?.once('data', () => leave(0));
     child.once('error', (error) => {
       say(`cannot start the daemon: ${error.message}`);
-      done(1);
+      leave(1);
     });
     child.once('close', (status, signal) => {
-      if (stopped !== undefined) return done(128 + constants.signals[stopped]);
-      if (status !== null && status !== 0) return done(status);
-      say(
-        `the daemon ended before it was ready${signal === null ? '' : ` (${signal})`}: -f -d shows what it does`,
-      );
-      done(1);
+      if (!status)
+        say(`the daemon ended before it was ready (${signal ?? 'unmounted'}): -f -d shows what it does`);
+      leave(status || 1);
     });
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+      process.once(signal, () => stop(child, () => leave(128 + constants.signals[signal])));
+    }
   });
+}
+
+/** Ends a daemon that is not ready yet. One that hangs on a layer cannot hear SIGTERM, and has no mount to leave behind. */
+function stop(child: ChildProcess, then: () => void): void {
+  const kill = setTimeout(() => {
+    child.kill('SIGKILL');
+    then();
+  }, PATIENCE_MS);
+  child.removeAllListeners('close').once('close', () => {
+    clearTimeout(kill);
+    then();
+  });
+  child.kill('SIGTERM');
 }
 
 function kept(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {

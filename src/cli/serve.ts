@@ -31,7 +31,9 @@ export interface Service {
 export async function serve({ request, options, daemon }: Service): Promise<number> {
   const root = process.geteuid?.() === 0;
   const paths = checkMount(options, request.mountpoint, root);
-  const log = openLog(options, request, daemon === undefined);
+  const given = givenDevice(request.mountpoint);
+  const adopted = given === undefined ? undefined : adoptDevice(daemon?.device ?? given, request.mountpoint);
+  const log = openLog(options, daemon === undefined);
   const descriptorBudget = settle();
   const fs = prepareFileSystem({
     lower: paths.lower.map((place) => place.path),
@@ -42,12 +44,7 @@ export async function serve({ request, options, daemon }: Service): Promise<numb
     logLevel: request.debug ? 'debug' : 'info',
   });
   const stopper = stopOnSignals();
-  const inherited = daemon?.device ?? givenDevice(request.mountpoint);
-  const { mounted, refused } = remembering(
-    paths.mountpoint === undefined && inherited !== undefined
-      ? adoptDevice(inherited)
-      : await mountDevice(options, paths, request.source),
-  );
+  const { mounted, refused } = remembering(adopted ?? (await mountDevice(options, paths, request.source)));
   const session = await start(mounted, {
     ...mounted,
     fs,
@@ -58,6 +55,10 @@ export async function serve({ request, options, daemon }: Service): Promise<numb
   });
   stopper.attach(session, refused);
   reopenOnSignal(log);
+  logBugs(log);
+  if (daemon !== undefined && options.logFile === undefined && log.kind === 'file') {
+    say(`no system log here: the log goes to ${describeTarget(log)}`);
+  }
   daemon?.ready();
   const end = await session.ended;
   if (end === 'unmounted') return 0;
@@ -66,12 +67,9 @@ export async function serve({ request, options, daemon }: Service): Promise<numb
   return 1;
 }
 
-function openLog(options: MountOptions, request: MountRequest, foreground: boolean): LogTarget {
+function openLog(options: MountOptions, foreground: boolean): LogTarget {
   const target = openLogTarget({ logFile: options.logFile, foreground });
   if (target.kind === 'failed') throw new SystemError('LOG_FAILED', target.message);
-  if (target.kind === 'file' && options.logFile === undefined && !request.foreground) {
-    say(`no system log here: the log goes to ${describeTarget(target)}`);
-  }
   return target;
 }
 
@@ -125,4 +123,11 @@ function reopenOnSignal(target: LogTarget): void {
     if (result < 0) log.warn('log_not_reopened', { errno: -result });
     else log.info('log_reopened');
   });
+}
+
+/** The workers serve whatever becomes of this thread: a bug here is told, and takes no user's files away. */
+function logBugs(target: LogTarget): void {
+  process.on('uncaughtException', (error) =>
+    new Log(target).error('bug', { stack: error.stack ?? String(error) }),
+  );
 }

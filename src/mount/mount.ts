@@ -70,9 +70,9 @@ function helperOptions(options: MountOptions, name: string): string {
 /**
  * A device descriptor that the caller has opened and mounted (`/dev/fd/N`). Where the kernel tells which connection that
  * is (fdinfo, Linux 6.15), we can end it; elsewhere only he who mounted it can.
- * @throws SystemError
+ * `given`: how the caller named it. @throws SystemError
  */
-export function adoptDevice(device: number): Mounted {
+export function adoptDevice(device: number, given: string): Mounted {
   let isDevice = false;
   try {
     const stat = fstatSync(device);
@@ -81,10 +81,7 @@ export function adoptDevice(device: number): Mounted {
     // EBADF: no such descriptor
   }
   if (!isDevice) {
-    throw new SystemError(
-      'NO_DEVICE',
-      `/dev/fd/${device} is not an open /dev/fuse: hand over a mounted descriptor`,
-    );
+    throw new SystemError('NO_DEVICE', `${given} is not an open /dev/fuse: hand over a mounted descriptor`);
   }
   const told = /^fuse_connection:\s*(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${device}`, 'latin1'))?.[1];
   const connection = told === undefined ? undefined : Number(told);

@@ -13,6 +13,8 @@ export interface MountEntry {
   readonly point: string;
   readonly type: string;
   readonly source: string;
+  /** Who mounted it, of a FUSE mount. */
+  readonly owner: number | undefined;
 }
 
 export const FS_TYPE = 'fuse.migratefs';
@@ -26,11 +28,24 @@ function parseLine(line: string): MountEntry[] {
   const fields = line.split(' ');
   const dash = fields.indexOf('-', 6);
   const [id, , device, root, point] = fields;
-  const [type, source] = dash < 0 ? [] : fields.slice(dash + 1);
+  const [type, source, own = ''] = dash < 0 ? [] : fields.slice(dash + 1);
   if (!id || !device || !root || !point || !type) return [];
   return [
-    { id: Number(id), device, root: decode(root), point: decode(point), type, source: decode(source ?? '') },
+    {
+      id: Number(id),
+      device,
+      root: decode(root),
+      point: decode(point),
+      type,
+      source: decode(source ?? ''),
+      owner: ownerOf(own),
+    },
   ];
+}
+
+function ownerOf(options: string): number | undefined {
+  const id = /(?:^|,)user_id=(\d+)/.exec(options)?.[1];
+  return id === undefined ? undefined : Number(id);
 }
 
 /** `\040` and the like stand for one byte each. */

@@ -28,6 +28,13 @@ export async function unmount(mountpoint: string, lazy: boolean): Promise<void> 
       `${what} is not a migratefs mount: findmnt -t ${FS_TYPE} lists those that are`,
     );
   }
+  const owner = mountAt(point)?.owner;
+  if (process.geteuid?.() !== 0 && owner !== process.getuid?.()) {
+    throw new SystemError(
+      'UNMOUNT_FAILED',
+      `${what} belongs to another user (uid ${owner}): unmount it as that user or as root`,
+    );
+  }
   const { result, message } = await detach(point, lazy);
   switch (result) {
     case 0:
