@@ -6,7 +6,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { errnoName } from '../../protocol/errno.ts';
 import { Dialect } from '../../protocol/index.ts';
 import { FileSystem } from '../layers/filesystem.ts';
-import * as ops from '../ops/index.ts';
+import { handlers, undo } from '../ops/index.ts';
 import { unshareFs } from '../sys/credentials.ts';
 import { Device, ENDED } from './device.ts';
 import { Exchange } from './handle.ts';
@@ -26,7 +26,7 @@ function work(setup: WorkerSetup, tell: (message: WorkerMessage) => void): void 
   const dialect = new Dialect(setup.dialect.minor, setup.dialect.flags);
   const { request, reply } = device;
   const exchange = new Exchange({
-    served: ops,
+    served: { handlers, undo },
     request,
     reply,
     dialect,

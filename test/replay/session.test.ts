@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { decodeReply, decodeRequest, encodeRequest, operations } from '../../protocol/index.ts';
 import { FileSystem } from '../../src/layers/filesystem.ts';
-import * as ops from '../../src/ops/index.ts';
+import { handlers, undo } from '../../src/ops/index.ts';
 import { Device } from '../../src/session/device.ts';
 import { Exchange } from '../../src/session/handle.ts';
 import { RequestSlots } from '../../src/session/interrupt.ts';
@@ -26,7 +26,7 @@ for (const file of readdirSync(folder)) {
     const setup = prepareLayers(layers);
     const device = new Device(-1);
     const exchange = new Exchange({
-      served: ops,
+      served: { handlers, undo },
       request: device.request,
       reply: device.reply,
       dialect,

@@ -20,7 +20,7 @@ import {
   type StructFields,
 } from '../../protocol/index.ts';
 import { FileSystem } from '../../src/layers/filesystem.ts';
-import * as ops from '../../src/ops/index.ts';
+import { handlers, undo } from '../../src/ops/index.ts';
 import { Device } from '../../src/session/device.ts';
 import { Exchange } from '../../src/session/handle.ts';
 import { RequestSlots } from '../../src/session/interrupt.ts';
@@ -133,7 +133,16 @@ export class Stack {
     const { request, reply } = this.device;
     const slots = new RequestSlots(RequestSlots.allocate(1));
     const fs = new FileSystem(this.setup, 1, () => false);
-    this.exchange = new Exchange({ served: ops, request, reply, dialect, fs, slots, index: 0, debug: false });
+    this.exchange = new Exchange({
+      served: { handlers, undo },
+      request,
+      reply,
+      dialect,
+      fs,
+      slots,
+      index: 0,
+      debug: false,
+    });
   }
 
   /** Looks at what is there and opens some of it, so that there are nodes and handles to draw from, beside invented ones. */
