@@ -23,6 +23,9 @@ function random(below) {
 const cname = (text) => Buffer.from(`${text}\0`);
 const never = () => false;
 
+// Sleeps in a lock, so that the others come to wait for it even where threads share a core.
+const hold = (milliseconds) => milliseconds && Atomics.wait(words, 15, 0, milliseconds);
+
 const roles = {
   // Everything at once on few names, so that the threads meet.
   churn() {
@@ -125,15 +128,19 @@ const roles = {
     return { longest };
   },
 
-  // How often each gets the lock while all want it all the time.
+  // How often each gets the lock while all want it all the time, and how often it gets it right after itself.
   greedy({ node }) {
     let count = 0;
+    let repeats = 0;
     while (Atomics.load(words, STOP) === 0) {
       table.lockNode(node, index + 1, never);
       count++;
+      if (words[COUNTER] === index + 1) repeats++;
+      words[COUNTER] = index + 1;
+      hold(1);
       table.unlockNode(node, index + 1);
     }
-    return { count };
+    return { count, repeats };
   },
 
   pairs({ nodes }) {
@@ -164,7 +171,7 @@ const roles = {
   },
 
   // Readers and writers of the structure lock; `exclusive` may be a share of the rounds.
-  structure({ writes }) {
+  structure({ writes, sleep }) {
     let reads = 0;
     let written = 0;
     for (let round = 0; rounds ? round < rounds : Atomics.load(words, STOP) === 0; round++) {
@@ -173,6 +180,7 @@ const roles = {
         if (Atomics.load(words, INSIDE) !== 0 || Atomics.add(words, WRITERS, 1) !== 0)
           throw new Error('not alone');
         words[COUNTER]++;
+        hold(sleep);
         Atomics.sub(words, WRITERS, 1);
         table.unlockStructureExclusive(index + 1);
         written++;
@@ -181,6 +189,7 @@ const roles = {
         Atomics.add(words, INSIDE, 1);
         if (Atomics.load(words, WRITERS) !== 0) throw new Error('a writer among readers');
         for (let i = 0; i < 200; i++) Atomics.load(words, COUNTER);
+        hold(sleep);
         Atomics.sub(words, INSIDE, 1);
         table.unlockStructureShared(index + 1);
         reads++;

@@ -18,7 +18,7 @@ t.test('names, lookups, handles and descriptors', { skip }, async (t) => {
   const table = new InodeTable(region);
   const crew = await hammer<{ closing: number[]; given: number; ids: number[] }>(
     region,
-    threads(4, { role: 'churn', rounds: 40_000 }),
+    threads(4, { role: 'churn', rounds: 20_000 }),
   );
   const results = await crew.results;
   const closing = results.flatMap((result) => result.closing);
@@ -42,9 +42,9 @@ t.test('the lock of a node', { skip }, async (t) => {
   const region = reserve();
   const node = add(new InodeTable(region), ROOT_ID, 'f', FILE, 10);
   const started = performance.now();
-  const crew = await hammer<{ longest: number }>(region, threads(3, { role: 'locked', node, rounds: 4000 }));
+  const crew = await hammer<{ longest: number }>(region, threads(3, { role: 'locked', node, rounds: 2000 }));
   const results = await crew.results;
-  t.equal(crew.words[SHARED.counter], 12_000, 'nobody was in it beside another');
+  t.equal(crew.words[SHARED.counter], 6000, 'nobody was in it beside another');
   // A lost wake-up costs a slice of 50 ms: thousands of hand-overs would take minutes.
   t.ok(performance.now() - started < 30_000, `longest wait ${Math.max(...results.map((r) => r.longest))} ms`);
 });
@@ -52,11 +52,16 @@ t.test('the lock of a node', { skip }, async (t) => {
 t.test('a lock that all want all the time comes to all', { skip }, async (t) => {
   const region = reserve();
   const node = add(new InodeTable(region), ROOT_ID, 'f', FILE, 10);
-  const crew = await hammer<{ count: number }>(region, threads(3, { role: 'greedy', node }));
+  const crew = await hammer<{ count: number; repeats: number }>(region, threads(3, { role: 'greedy', node }));
   await setTimeout(700);
   Atomics.store(crew.words, SHARED.stop, 1);
-  const counts = (await crew.results).map(({ count }) => count);
-  t.ok(Math.min(...counts) * 4 > Math.max(...counts), `turns: ${counts}`);
+  const results = await crew.results;
+  const turns = results.reduce((sum, { count }) => sum + count, 0);
+  const repeats = results.reduce((sum, { repeats }) => sum + repeats, 0);
+  t.comment(`${turns} turns, ${repeats} repeated`);
+  // Without the hand-over nearly every turn is: who unlocks is faster than those who must wake up.
+  t.ok(repeats * 2 < turns, 'few turns are repeated by the same thread');
+  t.ok(Math.min(...results.map(({ count }) => count)) * 10 > turns, 'each has its share');
 });
 
 t.test('two locks at once', { skip }, async (t) => {
@@ -107,17 +112,21 @@ t.test('readers and writers of the structure', { skip }, async (t) => {
 });
 
 t.test('neither readers nor writers starve', { skip }, async (t) => {
-  for (const writes of [
-    [0, 0, 100],
-    [100, 100, 0],
-  ]) {
+  for (const [writers, readers] of [
+    [1, 3],
+    [3, 1],
+  ] as const) {
     const region = reserve();
-    const jobs = writes.map((share) => ({ role: 'structure', rounds: 0, writes: share }));
+    const job = { role: 'structure', rounds: 0, sleep: 1 };
+    const jobs = [...threads(writers, { ...job, writes: 100 }), ...threads(readers, { ...job, writes: 0 })];
     const crew = await hammer<{ reads: number; written: number }>(region, jobs);
     await setTimeout(500);
     Atomics.store(crew.words, SHARED.stop, 1);
-    const turns = (await crew.results).map(({ reads, written }) => reads + written);
-    t.ok(Math.min(...turns) >= 10, `turns: ${turns}`);
+    const results = await crew.results;
+    const reads = results.reduce((sum, result) => sum + result.reads, 0);
+    const written = results.reduce((sum, result) => sum + result.written, 0);
+    t.comment(`${writers} writers: ${written} turns; ${readers} readers: ${reads}`);
+    t.ok(Math.min(reads, written) * 10 > Math.max(reads, written));
   }
 });
 
