@@ -2,7 +2,7 @@
 // one, whatever the message or the handler does: a malformed message gets its errno, an operation that is not served
 // ENOSYS, a handler that throws EIO. Replay, fuzzing and benchmarks enter here, and so does the worker's loop.
 
-import { EAGAIN, EIO, ENOSYS } from '../../protocol/errno.ts';
+import { EAGAIN, EIO, ENAMETOOLONG, ENOSYS } from '../../protocol/errno.ts';
 import {
   type Dialect,
   fuse_getxattr_in,
@@ -116,7 +116,8 @@ export class Exchange implements Call {
 
   #refuse(error: unknown): number {
     if (error instanceof ProtocolError) {
-      this.fs.log.error('malformed_message', { error: error.message });
+      // A name that is too long reaches us as it is: an application's mistake, of which its errno tells it.
+      if (error.errno !== ENAMETOOLONG) this.fs.log.error('malformed_message', { error: error.message });
       return error.answerable ? this.reply.finish(error, -error.errno) : 0;
     }
     // A bug in the codec. The number, if it was read, is good enough to answer: the kernel ignores an answer to nothing.
