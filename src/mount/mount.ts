@@ -4,6 +4,7 @@
 import { fstatSync, readFileSync } from 'node:fs';
 import { EPERM } from '../../protocol/errno.ts';
 import type { CheckedPaths } from './checks.ts';
+import { toldConnection } from './daemon-process.ts';
 import { SystemError } from './errors.ts';
 import { mountByHelper } from './fusermount.ts';
 import { mountByKernel } from './kernel-mount.ts';
@@ -83,8 +84,7 @@ export function adoptDevice(device: number, given: string): Mounted {
   if (!isDevice) {
     throw new SystemError('NO_DEVICE', `${given} is not an open /dev/fuse: hand over a mounted descriptor`);
   }
-  const told = /^fuse_connection:\s*(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${device}`, 'latin1'))?.[1];
-  const connection = told === undefined ? undefined : Number(told);
+  const connection = toldConnection(readFileSync(`/proc/self/fdinfo/${device}`, 'latin1'));
   const mount = readMounts().findLast((m) => m.type.startsWith('fuse') && connectionOf(m) === connection);
   return {
     device,

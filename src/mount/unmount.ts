@@ -5,10 +5,11 @@ import { EBUSY, EINVAL, ENOENT, EPERM, errnoName } from '../../protocol/errno.ts
 import { cstring } from '../sys/cstring.ts';
 import { umount2 } from '../sys/mount.ts';
 import { pointOf } from './checks.ts';
+import { daemonOf, gone } from './daemon-process.ts';
 import { SystemError } from './errors.ts';
 import { unmountByHelper } from './fusermount.ts';
 import { MNT_DETACH, UMOUNT_NOFOLLOW } from './mount-flags.ts';
-import { FS_TYPE, mountAt } from './mountinfo.ts';
+import { connectionOf, FS_TYPE, mountAt } from './mountinfo.ts';
 import { placeOf } from './place.ts';
 import { printable } from './printable.ts';
 
@@ -18,7 +19,7 @@ export async function detach(point: string, lazy: boolean): Promise<{ result: nu
   return { result: umount2(cstring(point), UMOUNT_NOFOLLOW | (lazy ? MNT_DETACH : 0)), message: '' };
 }
 
-/** Unmounts a migratefs mount, for `migratefs umount`. @throws SystemError */
+/** Unmounts a migratefs mount, for `migratefs umount`, and waits for its daemon's end unless `lazy`. @throws SystemError */
 export async function unmount(mountpoint: string, lazy: boolean): Promise<void> {
   const what = printable(mountpoint);
   const point = listedPoint(mountpoint);
@@ -28,17 +29,19 @@ export async function unmount(mountpoint: string, lazy: boolean): Promise<void> 
       `${what} is not a migratefs mount: findmnt -t ${FS_TYPE} lists those that are`,
     );
   }
-  const owner = mountAt(point)?.owner;
+  const mount = mountAt(point);
+  const owner = mount?.owner;
   if (process.geteuid?.() !== 0 && owner !== process.getuid?.()) {
     throw new SystemError(
       'UNMOUNT_FAILED',
       `${what} belongs to another user (uid ${owner}): unmount it as that user or as root`,
     );
   }
+  const daemon = lazy ? undefined : daemonOf(connectionOf(mount));
   const { result, message } = await detach(point, lazy);
   switch (result) {
     case 0:
-      return;
+      return daemon === undefined ? undefined : gone(daemon);
     case -EBUSY:
       throw new SystemError(
         'BUSY',

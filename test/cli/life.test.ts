@@ -1,5 +1,6 @@
 // A mount's life through the real command, in the background and in the foreground, as root and as a user: it comes, is
 // what was asked for, and goes without leaving anything.
+import { existsSync } from 'node:fs';
 import t, { type Test } from 'tap';
 import { type Case, type Outcome, Sandbox } from './sandbox.ts';
 
@@ -17,6 +18,8 @@ interface Life extends Case {
   readonly prints: RegExp;
   readonly says?: RegExp;
   readonly status?: number;
+  /** A program without which it cannot be tried. */
+  readonly needs?: string;
 }
 
 // biome-ignore format: a table
@@ -38,6 +41,11 @@ const CASES: Life[] = [
   { name: 'a caller without standard descriptors', script: `${M} mnt <&- >&- 2>&-; echo $?; umount mnt`, prints: /^0\n$/ },
   { name: 'a caller that waits for the end of our output', script: `out=$(${M} mnt 2>&1); echo done; umount mnt`, prints: /^done\n$/ },
   { name: 'busy', script: `${M} mnt; exec 9<mnt; migratefs umount mnt; echo $?; migratefs umount --lazy mnt; echo $?; ls mnt; exec 9<&-; within '[ -z "$(daemons)" ]'`, prints: /^1\n0\n$/, says: /^migratefs: mnt is in use: .*umount --lazy mnt$/m },
+  { name: 'umount returns when the daemon is gone, and other daemons stay', script: `mkdir old2 new2 mnt2; migratefs -o lowerdir=old2,upperdir=new2 mnt2; ${M} mnt; migratefs umount mnt; echo $(daemons | wc -l); migratefs umount mnt2; echo $(daemons | wc -l)`, prints: /^1\n0\n$/ },
+  { name: 'mount(8)', needs: '/usr/sbin/mount.fuse3', setup: `mkdir bin; printf '#!/bin/sh\nexec %s %s "$@"\n' "$NODE" "$PROGRAM" > bin/migratefs; chmod +x bin/migratefs; mount --bind bin /usr/local/sbin`,
+    script: `mount -t fuse.migratefs -o "lowerdir=$PWD/old,upperdir=$PWD/new,user,exec,_netdev,nofail,x-y=1" 'my src' mnt; ${LIST} | cut -d' ' -f1,3,4; umount mnt`, prints: /^my\\040src fuse\.migratefs rw,nosuid,nodev,relatime,.*\n$/ },
+  { name: 'fstab', needs: '/usr/sbin/mount.fuse3', setup: `mkdir bin; printf '#!/bin/sh\nexec %s %s "$@"\n' "$NODE" "$PROGRAM" > bin/migratefs; chmod +x bin/migratefs; mount --bind bin /usr/local/sbin`,
+    script: `mv old 'o ld'; printf '%s\\n' "migratefs $PWD/mnt fuse.migratefs defaults,ro,noauto,_netdev,x-systemd.requires=/x,lowerdir=$PWD/o"'\\040'"ld,upperdir=$PWD/new 0 0" > fstab; mount -T fstab "$PWD/mnt"; ${LIST} | cut -d' ' -f1,4; umount mnt`, prints: /^migratefs ro,relatime,.*\n$/ },
   { name: 'umount -l', script: `${M} mnt; migratefs umount -l mnt; echo $?`, prints: /^0\n$/ },
   ...(['TERM', 'INT', 'HUP'] as const).map((signal) => ({ name: `SIG${signal}`, script: `${M} mnt; kill -${signal} $(daemons); within '[ $(mounted) = 0 ]'`, prints: /^$/ })),
   { name: 'SIGTERM while in use: detached, and the user is served to his end', script: `echo text > old/f; ${M} mnt; exec 9<mnt/f; kill -TERM $(daemons); within '[ $(mounted) = 0 ]'; cat <&9; exec 9<&-`, prints: /^text\n$/ },
@@ -63,7 +71,11 @@ $NODE $PROGRAM -o lowerdir=hung,upperdir=new mnt & within '[ $(nodes) = 2 ]'; sl
   { user: true, name: "another user's mount", script: `AS= ${M} mnt; migratefs umount mnt; s=$?; umount mnt; (exit $s)`, prints: /^$/, says: /^migratefs: mnt belongs to another user \(uid 0\)/m, status: 1 },
 ];
 
-for (const { name, prints, says, status, ...it } of CASES) {
+for (const { name, prints, says, status, needs, ...it } of CASES) {
+  if (needs !== undefined && !existsSync(needs)) {
+    t.test(name, { skip: `no ${needs} here` }, async () => {});
+    continue;
+  }
   sandbox.test(t, it.user ? `as a user: ${name}` : name, it.user === true, async (t) => {
     check(t, await sandbox.run(it), prints, says ?? NOTICE, status ?? 0);
   });
