@@ -91,19 +91,19 @@ export class Mapping {
     const offsets = this.#offsets.get(handle) ?? new Map();
     this.#offsets.set(handle, offsets);
     recorded.forEach((entry, i) => {
-      offsets.set(entry.off, actual[i]?.off);
+      offsets.set(direntOf(entry).off as Int64, direntOf(actual[i] ?? {}).off as Int64);
     });
     const byName = new Map(actual.map((entry) => [nameOf(entry), entry]));
     const pairs = recorded.map((entry) => [entry, byName.get(nameOf(entry))] as const);
     const views = pairs.map(([one, other]) => {
       const first = { fuse_entry_out: one.entry_out as StructFields };
       const second = { fuse_entry_out: other?.entry_out as StructFields };
-      return one.entry_out && other?.entry_out ? this.#structs(request, first, second) : [];
+      return isLookedUp(one) && isLookedUp(other) ? this.#structs(request, first, second) : [];
     });
     const view = (entries: Entries, side: 0 | 1) =>
       entries.map((entry) => [
         nameOf(entry),
-        entry.type,
+        direntOf(entry).type,
         views[recorded.findIndex((r) => nameOf(r) === nameOf(entry))]?.[side],
       ]);
     return [view(recorded, 0).sort(byFirst), view(actual, 1).sort(byFirst)];
@@ -148,6 +148,11 @@ export class Mapping {
 type Structs = { readonly [name: string]: StructFields };
 type Entries = readonly StructFields[];
 
+/** A record of READDIRPLUS has its dirent within. */
+const direntOf = (entry: StructFields) => (entry.dirent ?? entry) as StructFields;
+/** Entries without a node, as `.` and `..`, say nothing more than their name and type. */
+const isLookedUp = (entry?: StructFields) =>
+  Number((entry?.entry_out as StructFields | undefined)?.nodeid ?? 0) !== 0;
 const nameOf = (entry: StructFields) => Buffer.from(entry.name as Uint8Array).toString('latin1');
 const byFirst = (a: unknown[], b: unknown[]) => ((a[0] as string) < (b[0] as string) ? -1 : 1);
 

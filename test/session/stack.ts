@@ -1,6 +1,7 @@
 // The whole stack over two layers of its own, a sender that draws messages from what the stack has given out, and the check of what
 // it answers: the test bench of fuzz.test.ts.
 
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -265,6 +266,8 @@ export class Stack {
     this.send(encodeRequest({ operation: 'STATFS', ...message }, dialect));
     releaseLayers(this.setup);
     process.umask(0o022);
+    // A directory may have been closed to its own owner, who has yet to remove it.
+    execFileSync('chmod', ['-R', 'u+rwX', this.#folder]);
   }
 
   get log(): string {
