@@ -8,7 +8,8 @@ import { newIdentity, newNameRef, ROOT_ID } from '../inodes/table.ts';
 import { DT_DIR, O_CLOEXEC, O_DIRECTORY, O_RDONLY, SEEK_SET } from '../sys/constants.ts';
 import { type CString, cstring } from '../sys/cstring.ts';
 import { DirentCursor } from '../sys/dirents.ts';
-import { close, dup3, ftruncate, getdents, lseek, memfd, openat, pread, pwrite } from '../sys/fd.ts';
+import { close, dup3, ftruncate, getdents, lseek, memfd, open, pread, pwrite } from '../sys/fd.ts';
+import { procPath } from '../sys/path.ts';
 import type { FileSystem } from './filesystem.ts';
 import { Listing, type Present } from './listing.ts';
 import { anyDescriptor } from './locate.ts';
@@ -21,6 +22,7 @@ import { syncDirectory } from './sync.ts';
 const DOT = cstring('.');
 const DOT_DOT = cstring('..');
 const MEMFD_NAME = cstring('migratefs-directory');
+/** Opened by the path in /proc: `.` of a directory would ask for leave to pass through it, which who may only list it has not. */
 const READ = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
 
 /** What a directory handle's spare word in the inode table says. */
@@ -35,7 +37,7 @@ export function openDirectory(fs: FileSystem, node: NodeId): number {
   if (typeof sides === 'number') return sides;
   if (sides.length > 1 || node === ROOT_ID) return openMerged(fs, node, sides);
   const only = sides.length === 1 ? side(fs, node, sides[0] as number) : anyDescriptor(fs, node);
-  const fd = only < 0 ? only : openat(only, DOT, READ);
+  const fd = only < 0 ? only : open(procPath(only), READ);
   return fd < 0 ? fd : enter(fs, node, fd, SINGLE);
 }
 
@@ -69,7 +71,7 @@ function list(fs: FileSystem, node: NodeId, sides: readonly number[]): Listing |
   const skip = (name: CString) => isPrivate(node, name);
   for (const layer of sides) {
     const dir = side(fs, node, layer);
-    const fd = dir < 0 ? dir : openat(dir, DOT, READ);
+    const fd = dir < 0 ? dir : open(procPath(dir), READ);
     if (fd < 0) return fd;
     const result = listing.addDirectory(fd, skip, presentIn(fs, node, layer));
     close(fd);
