@@ -1,70 +1,163 @@
 // `migratefs demo`: two small storages in a temporary directory, the real command over them, and what users do. It succeeds
 // only if everything that it showed was checked to be so, and leaves nothing behind however it ends.
 import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { messageOf, SystemError } from '../mount/index.ts';
-import { Checks, Interrupted } from './demo/checks.ts';
+import { type Check, Checks, Interrupted } from './demo/checks.ts';
 import { DemoMount } from './demo/mounting.ts';
-import { showAfter, showBefore } from './demo/overview.ts';
+import { lookAfter, lookBefore } from './demo/overview.ts';
 import { line, paint } from './demo/screen.ts';
-import { build, type Stage, stageIn } from './demo/storages.ts';
+import { build, heldAfter, type Stage, stageIn } from './demo/storages.ts';
 import { checkLog, play } from './demo/story.ts';
+import { files, PRIVATE, privateFiles } from './demo/tree.ts';
 import { say } from './output.ts';
 
 const LIMIT_MS = 60_000;
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
-/** @returns the exit status */
+/** @returns the exit status, or never when a signal has ended the demo */
 export async function demoCommand(): Promise<number> {
-  const interruption = interruptions();
+  const checks = new Checks();
+  const stopper = stopOnSignals(checks);
   const stage = makeStage();
   const mount = new DemoMount(stage);
-  const checks = new Checks();
-  let stopped: Interrupted | undefined;
-  let failed = false;
+  let trouble: unknown;
   try {
     build(stage);
-    await Promise.race([tell(stage, mount, checks), interruption]);
+    await Promise.race([tell(stage, mount, checks), stopper.asked]);
   } catch (error) {
-    if (error instanceof Interrupted) stopped = error;
-    failed = true;
+    trouble = error;
     say(messageOf(error));
   }
   const faults = await leave(stage, mount);
+  stopper.release();
   for (const fault of faults) say(fault);
-  if (stopped !== undefined) return dieOf(stopped.signal);
-  if (failed) return 1;
-  return conclude(checks, faults.length === 0);
+  if (trouble instanceof Interrupted) return dieOf(trouble.signal);
+  return trouble === undefined && faults.length === 0 ? conclude(checks, stage) : 1;
 }
 
 async function tell(stage: Stage, mount: DemoMount, checks: Checks): Promise<void> {
   const words = DemoMount.words({ old: 'old', new: 'new', data: 'data' });
   line(`An old storage and a new one, in ${stage.dir}:`);
   line();
-  line(`  ${paint('cyan', `$ migratefs ${words.join(' ')}`)}`);
+  line(paint('cyan', `  $ migratefs ${words.join(' ')}`));
+  line();
   await mount.mount();
-  line();
-  let table = () => {};
-  await checks.step('mount    data', async (check) => {
+  await look(checks, 'mount    data', 'users see both storages as one tree', async (check) => {
     check('a mount on data', mount.isMounted, true);
-    table = await showBefore(check, stage);
-    return 'users see both storages as one tree';
+    return lookBefore(check, stage);
   });
-  line();
-  table();
-  line();
   await play(checks, stage);
-  line();
-  // biome-ignore lint/suspicious/noEmptyBlockStatements: nothing to show when the step fails
-  table = () => {};
-  await checks.step('look     at both storages', async (check) => {
-    table = await showAfter(check, stage);
-    return 'what was written to is on new alone, the rest where it was';
+  const outcome = 'each file is in one storage alone, and none is lost';
+  await look(checks, 'compare  data, old and new', outcome, (check) => lookAfter(check, stage));
+  await end(checks, stage, mount);
+}
+
+/** A step with a table below its line, unless that cannot be made. */
+async function look(
+  checks: Checks,
+  title: string,
+  outcome: string,
+  act: (check: Check) => Promise<() => void>,
+): Promise<void> {
+  let table = () => {};
+  await checks.step(title, async (check) => {
+    table = await act(check);
+    return outcome;
   });
   line();
   table();
   line();
-  await end(stage, mount, checks);
+}
+
+async function end(checks: Checks, stage: Stage, mount: DemoMount): Promise<void> {
+  let migrated = '';
+  await checks.step('unmount  data', async (check) => {
+    check('what umount says', await mount.unmount(), '');
+    check('whether the daemon has ended', await mount.ended(), true);
+    check('a mount on data', mount.isMounted, false);
+    check('files on new without migratefs', [...(await files(stage.new)).keys()], heldAfter('new'));
+    check('what else is on new', await privateFiles(stage.new), ['work']);
+    return `new is a plain directory, with an empty ${PRIVATE} to remove`;
+  });
+  await checks.step('log      of the daemon', async (check) => {
+    migrated = checkLog(check, mount.log());
+    return 'a line for each file that has moved:';
+  });
+  if (migrated !== '') line(paint('dim', `      ${migrated}`));
+  line();
+}
+
+function makeStage(): Stage {
+  try {
+    // Resolved: the kernel lists mounts by their real paths.
+    return stageIn(realpathSync(mkdtempSync(join(tmpdir(), 'migratefs-demo-'))));
+  } catch (error) {
+    throw new SystemError(
+      'MOUNTPOINT_MISSING',
+      `cannot make a directory for the demo: ${messageOf(error)}; name another place with TMPDIR`,
+    );
+  }
+}
+
+/** Takes everything away. @returns what could not be done, a line each */
+async function leave(stage: Stage, mount: DemoMount): Promise<string[]> {
+  const faults = await mount.close();
+  if (mount.isMounted)
+    return [...faults, `left mounted: ${stage.data}; unmount it, then remove ${stage.dir}`];
+  try {
+    rmSync(stage.dir, { recursive: true });
+  } catch (error) {
+    faults.push(`cannot remove ${stage.dir}: ${messageOf(error)}`);
+  }
+  return faults;
+}
+
+function conclude({ held, failed }: Checks, { dir }: Stage): number {
+  if (failed > 0) {
+    say(`${failed} of ${held + failed} checks do not hold`);
+    return 1;
+  }
+  line(paint('green', `All ${held} checks hold. The mount, its daemon and ${dir} are gone again.`));
+  return 0;
+}
+
+interface Stopper {
+  /** Rejects with `Interrupted`, never resolves. */
+  readonly asked: Promise<never>;
+  readonly release: () => void;
+}
+
+/** Signals and the time limit end the demo in the same orderly way. While it clears up, further ones change nothing. */
+function stopOnSignals(checks: Checks): Stopper {
+  let reject: (why: Interrupted) => void = () => {};
+  const asked = new Promise<never>((_, fail) => {
+    reject = fail;
+  });
+  asked.catch(() => {}); // it may come when nobody waits any more
+  const stop = (signal: NodeJS.Signals, message: string) => {
+    const why = new Interrupted(signal, message);
+    checks.stop(why);
+    reject(why);
+  };
+  const timer = setTimeout(
+    () => stop('SIGTERM', `the demo takes longer than ${LIMIT_MS / 1000} s: it is given up`),
+    LIMIT_MS,
+  );
+  const heard = (signal: NodeJS.Signals) => stop(signal, `${signal}: clearing up`);
+  for (const signal of SIGNALS) process.on(signal, heard);
+  return {
+    asked,
+    release: () => {
+      clearTimeout(timer);
+      for (const signal of SIGNALS) process.off(signal, heard);
+    },
+  };
+}
+
+/** As whoever sent the signal expects; a call that hangs in the mount cannot hold this up. @returns the status, should we live on */
+function dieOf(signal: NodeJS.Signals): number {
+  process.kill(process.pid, signal);
+  return 128 + constants.signals[signal];
 }

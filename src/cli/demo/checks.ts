@@ -14,6 +14,7 @@ export type Check = (what: string, found: unknown, expected: unknown) => void;
 export class Checks {
   #held = 0;
   #failed = 0;
+  #stopped: Interrupted | undefined;
 
   get held(): number {
     return this.#held;
@@ -21,6 +22,11 @@ export class Checks {
 
   get failed(): number {
     return this.#failed;
+  }
+
+  /** No further step is done, and the one under way says nothing more. */
+  stop(why: Interrupted): void {
+    this.#stopped = why;
   }
 
   /**
@@ -35,19 +41,26 @@ export class Checks {
       else failures.push({ what, expected: b, found: a });
     };
     let outcome = '';
+    this.#goOn();
     try {
       outcome = await act(check);
     } catch (error) {
-      if (error instanceof Interrupted) throw error;
       failures.push({ what: 'the step', expected: 'that it can be done', found: messageOf(error) });
     }
+    this.#goOn();
     this.#failed += failures.length;
     this.#print(title, outcome, failures);
   }
 
+  #goOn(): void {
+    if (this.#stopped !== undefined) throw this.#stopped;
+  }
+
   #print(title: string, outcome: string, failures: readonly Failure[]): void {
     const good = failures.length === 0;
-    line(`  ${good ? paint('green', 'ok') : paint('red', 'FAILED')}  ${title.padEnd(TITLE)}${good ? outcome : ''}`.trimEnd());
+    line(
+      `  ${good ? paint('green', 'ok') : paint('red', 'FAILED')}  ${title.padEnd(TITLE)}${good ? outcome : ''}`.trimEnd(),
+    );
     for (const { what, expected, found } of failures) {
       line(`      ${paint('red', what)}`);
       line(`        expected  ${expected}`);

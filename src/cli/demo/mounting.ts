@@ -46,7 +46,7 @@ export class DemoMount {
     this.#pipe = openSync(log, constants.O_RDONLY | constants.O_NONBLOCK);
     const { status, said } = await this.#command(['--log-file', log, ...DemoMount.words(this.#stage)]);
     if (status === 0) return;
-    throw new SystemError('MOUNT_FAILED', said.replace(/^migratefs: /, '') || `the command ended with status ${status}`);
+    throw new SystemError('MOUNT_FAILED', withoutName(said) || `the command ended with status ${status}`);
   }
 
   get isMounted(): boolean {
@@ -62,7 +62,7 @@ export class DemoMount {
   /** `migratefs umount`. @returns what it said if it could not */
   async unmount(): Promise<string> {
     const { status, said } = await this.#command(['umount', this.#stage.data]);
-    return status === 0 ? '' : said || `status ${status}`;
+    return status === 0 ? '' : said || `it ended with status ${status}`;
   }
 
   /** @returns whether the daemon has ended, at the latest after 10 seconds */
@@ -73,17 +73,17 @@ export class DemoMount {
     return true;
   }
 
-  /** Whatever state it is in: takes the mount away. @returns what could not be done, as lines */
+  /** Takes the mount away, whatever state it is in. @returns what could not be done, a line each */
   async close(): Promise<string[]> {
     this.#child?.kill('SIGTERM');
     await this.#running;
     const faults: string[] = [];
-    if (this.isMounted && (await this.unmount()) !== '') {
+    if (this.isMounted && (await this.unmount()) !== '' && this.isMounted) {
       const { status, said } = await this.#command(['umount', '--lazy', this.#stage.data]);
-      if (status !== 0) faults.push(said);
+      if (status !== 0) faults.push(withoutName(said));
     }
     if (this.#pipe < 0) return faults;
-    if (!(await this.ended())) faults.push('its daemon has not ended: ps -C migratefs shows it');
+    if (!(await this.ended())) faults.push('the daemon has not ended: ps -C migratefs shows it');
     closeSync(this.#pipe);
     this.#pipe = -1;
     return faults;
@@ -122,4 +122,8 @@ export class DemoMount {
     });
     return this.#running;
   }
+}
+
+function withoutName(said: string): string {
+  return said.replace(/^migratefs: /, '');
 }

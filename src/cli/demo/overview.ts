@@ -1,7 +1,7 @@
 // The tables: which storage holds each file that users see, before and after; read from the storages and compared with the mount.
 import type { Check } from './checks.ts';
 import { type Cell, table } from './screen.ts';
-import { AFTER, BEFORE, GONE, type Side, type Stage } from './storages.ts';
+import { AFTER, BEFORE, GONE, heldAfter, heldBefore, type Side, type Stage } from './storages.ts';
 import { files } from './tree.ts';
 
 type Held = Record<Side, Map<string, number>>;
@@ -10,32 +10,31 @@ async function hold(stage: Stage): Promise<Held> {
   return { old: await files(stage.old), new: await files(stage.new) };
 }
 
-/** Each name lies where it should, in one storage alone, and users see these names and no others, in their true sizes. */
-function checkHeld(check: Check, held: Held, expected: Readonly<Record<string, Side>>): void {
-  for (const side of ['old', 'new'] as const) {
-    const names = Object.keys(expected).filter((path) => expected[path] === side);
-    check(`files on ${side}`, [...held[side].keys()], names);
-  }
+/** Each name lies where it should, in one storage alone; users see these names and no others, in their true sizes. */
+async function checkHeld(
+  check: Check,
+  stage: Stage,
+  held: Held,
+  expected: (side: Side) => string[],
+): Promise<void> {
+  for (const side of ['old', 'new'] as const)
+    check(`files on ${side}`, [...held[side].keys()], expected(side));
+  const both = [...held.old, ...held.new].sort(([a], [b]) => (a < b ? -1 : 1));
+  check('files and their sizes through the mount', [...(await files(stage.data))], both);
 }
 
-export async function checkMerged(check: Check, stage: Stage, held: Held): Promise<void> {
-  const both = new Map([...held.old, ...held.new]);
-  const sorted = [...both].sort(([a], [b]) => (a < b ? -1 : 1));
-  check('files and their sizes through the mount', [...(await files(stage.data))], sorted);
-}
-
-export async function showBefore(check: Check, stage: Stage): Promise<void> {
+/** @returns what prints the table */
+export async function lookBefore(check: Check, stage: Stage): Promise<() => void> {
   const held = await hold(stage);
-  checkHeld(check, held, BEFORE);
-  await checkMerged(check, stage, held);
-  show('data, before', held, Object.keys(BEFORE), () => undefined);
+  await checkHeld(check, stage, held, heldBefore);
+  return () => show('data, before', held, Object.keys(BEFORE), () => undefined);
 }
 
-export async function showAfter(check: Check, stage: Stage): Promise<void> {
+/** @returns what prints the table */
+export async function lookAfter(check: Check, stage: Stage): Promise<() => void> {
   const held = await hold(stage);
-  checkHeld(check, held, Object.fromEntries(Object.entries(AFTER).map(([path, { side }]) => [path, side])));
-  await checkMerged(check, stage, held);
-  show('data, after', held, [...Object.keys(AFTER), ...Object.keys(GONE)].sort(), note);
+  await checkHeld(check, stage, held, heldAfter);
+  return () => show('data, after', held, [...Object.keys(AFTER), ...Object.keys(GONE)].sort(), note);
 }
 
 /** What has become of a name; green: it is on the new storage and was not before. */
@@ -46,7 +45,12 @@ function note(path: string): Cell {
   return { text: after.note, colour: arrived ? 'green' : 'dim' };
 }
 
-function show(title: string, held: Held, names: readonly string[], noteOf: (path: string) => Cell | undefined): void {
+function show(
+  title: string,
+  held: Held,
+  names: readonly string[],
+  noteOf: (path: string) => Cell | undefined,
+): void {
   const heading: Cell[] = [title, 'old', 'new'].map((text, i) => ({ text, colour: 'bold', right: i > 0 }));
   const rows = names.map((path): Cell[] => {
     const seen = held.old.has(path) || held.new.has(path);

@@ -3,7 +3,14 @@ import { print } from '../output.ts';
 
 type Colour = 'dim' | 'bold' | 'red' | 'green' | 'yellow' | 'cyan';
 
-const CODES: Record<Colour, string> = { dim: '2', bold: '1', red: '31', green: '32', yellow: '33', cyan: '36' };
+const CODES: Record<Colour, string> = {
+  dim: '2',
+  bold: '1',
+  red: '31',
+  green: '32',
+  yellow: '33',
+  cyan: '36',
+};
 
 /** NO_COLOR as no-color.org has it: set, and not empty. */
 const coloured = process.stdout.isTTY === true && !process.env.NO_COLOR && process.env.TERM !== 'dumb';

@@ -66,8 +66,19 @@ export const AFTER: Readonly<Record<string, { side: Side; note: string }>> = {
   'settings.conf': { side: 'new', note: 'overwritten: moved' },
 };
 
+export function heldBefore(side: Side): string[] {
+  return Object.keys(BEFORE).filter((path) => BEFORE[path] === side);
+}
+
+export function heldAfter(side: Side): string[] {
+  return Object.keys(AFTER).filter((path) => AFTER[path]?.side === side);
+}
+
 /** Names that users had and do not see any more. */
-export const GONE: Readonly<Record<string, string>> = { 'projects/tower.txt': 'renamed', 'scrap.tmp': 'deleted' };
+export const GONE: Readonly<Record<string, string>> = {
+  'projects/tower.txt': 'renamed',
+  'scrap.tmp': 'deleted',
+};
 
 export function build(stage: Stage): void {
   for (const dir of [stage.old, stage.new, stage.data]) mkdirSync(dir);

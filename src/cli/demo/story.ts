@@ -16,6 +16,8 @@ export async function play(checks: Checks, stage: Stage): Promise<void> {
   const upper = (path: string) => join(stage.new, path);
   const read = (path: string) => readFile(path, 'utf8');
 
+  const untouched = await identity(old('projects/bridge.txt'));
+
   await checks.step('read     letters/anna.txt', async (check) => {
     check('its content through the mount', await read(seen('letters/anna.txt')), ANNA);
     check('where letters/anna.txt lies', await where(stage, 'letters/anna.txt'), 'old');
@@ -77,6 +79,17 @@ export async function play(checks: Checks, stage: Stage): Promise<void> {
     check('where scrap.tmp lies', await where(stage, 'scrap.tmp'), 'none');
     return 'gone from old, for good';
   });
+
+  await checks.step('leave    projects/bridge.txt', async (check) => {
+    check('where projects/bridge.txt lies', await where(stage, 'projects/bridge.txt'), 'old');
+    check('its inode and times on old', await identity(old('projects/bridge.txt')), untouched);
+    return 'nobody touched it, and nothing has';
+  });
+}
+
+async function identity(path: string): Promise<string> {
+  const { ino, size, mtimeNs, ctimeNs } = await stat(path, { bigint: true });
+  return `${ino} ${size} ${mtimeNs} ${ctimeNs}`;
 }
 
 async function create(path: string, text: string): Promise<void> {
@@ -95,12 +108,23 @@ async function isThere(path: string): Promise<boolean> {
   );
 }
 
-/** Two files have moved, and the log has a line for each. @returns the first line, for the reader */
+/** Two files have moved, and the log has a line for each. @returns the first one, for the reader */
 export function checkLog(check: Check, lines: readonly string[]): string {
   const migrated = lines.filter((line) => line.includes(' event=migrated '));
-  const paths = migrated.map((line) => / path="?([^" ]+)/.exec(line)?.[1]);
-  check('files that the log says have moved', paths, ['journal.txt', 'settings.conf']);
-  const complaints = lines.filter((line) => / level=(?:error|warn) /.test(line));
-  check('errors and warnings in the log', complaints, []);
+  const fields = migrated.map((line) => [field(line, 'path'), field(line, 'copied'), field(line, 'source')]);
+  const expected = [
+    ['/journal.txt', String(JOURNAL.length), 'removed'],
+    ['/settings.conf', '0', 'removed'],
+  ];
+  check('the files that the log says have moved, and bytes copied', fields, expected);
+  check(
+    'errors and warnings in the log',
+    lines.filter((line) => / level=(?:error|warn) /.test(line)),
+    [],
+  );
   return migrated[0] ?? '';
+}
+
+function field(line: string, name: string): string | undefined {
+  return new RegExp(` ${name}=(\\S+)`).exec(line)?.[1];
 }

@@ -42,3 +42,11 @@ export async function where(stage: Stage, path: string): Promise<string> {
 export async function mode(path: string): Promise<string> {
   return ((await stat(path)).mode & 0o7777).toString(8);
 }
+
+/** What is in our own directory of a layer, all levels; nothing when there is none. */
+export async function privateFiles(layer: string): Promise<string[]> {
+  return readdir(join(layer, PRIVATE), { recursive: true }).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return [];
+    throw error;
+  });
+}
