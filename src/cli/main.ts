@@ -20,6 +20,10 @@ async function run(argv: readonly string[]): Promise<number> {
   switch (request.kind) {
     case 'done':
       return 0;
+    case 'demo': {
+      const { demoCommand } = await import('./demo.ts');
+      return demoCommand();
+    }
     case 'umount':
       return unmountCommand(request);
     case 'mount':

@@ -24,7 +24,7 @@ export interface UnmountRequest {
 }
 
 /** `done`: help or version was printed. */
-export type CommandRequest = MountRequest | UnmountRequest | { readonly kind: 'done' };
+export type CommandRequest = MountRequest | UnmountRequest | { readonly kind: 'demo' | 'done' };
 
 /** `argv` as process.argv. @throws UsageError */
 export function parseCommandLine(argv: readonly string[]): CommandRequest {
@@ -35,6 +35,11 @@ export function parseCommandLine(argv: readonly string[]): CommandRequest {
   program.addCommand(
     unmountCommand((umount) => {
       request = umount;
+    }),
+  );
+  program.addCommand(
+    demoCommand(() => {
+      request = { kind: 'demo' };
     }),
   );
   try {
@@ -70,7 +75,7 @@ function mountProgram(act: (request: MountRequest) => void): Command {
   return command('migratefs')
     .description('Merges an old storage (lowerdir) and a new one (upperdir), and moves what is used.')
     .usage(
-      '-o lowerdir=A[:B…],upperdir=U[,OPTION…] [SOURCE] MOUNTPOINT\n       migratefs umount [--lazy] MOUNTPOINT',
+      '-o lowerdir=A[:B…],upperdir=U[,OPTION…] [SOURCE] MOUNTPOINT\n       migratefs umount [--lazy] MOUNTPOINT\n       migratefs demo',
     )
     .argument('[paths...]')
     .configureHelp({ visibleArguments: () => [], visibleCommands: () => [] })
@@ -121,4 +126,10 @@ function unmountCommand(act: (request: UnmountRequest) => void): Command {
     .action((mountpoint: string, flags: { lazy?: true }) =>
       act({ kind: 'umount', mountpoint, lazy: flags.lazy === true }),
     );
+}
+
+function demoCommand(act: () => void): Command {
+  return command('demo')
+    .description('Shows in a temporary directory what migratefs does, checks it, and leaves nothing behind.')
+    .action(act);
 }
