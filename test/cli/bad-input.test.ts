@@ -4,7 +4,6 @@ import t from 'tap';
 import { type Case, Sandbox } from './sandbox.ts';
 
 const sandbox = new Sandbox();
-t.teardown(() => sandbox.close());
 
 const GOOD = 'lowerdir=old,upperdir=new';
 const o = (options: string, ...paths: string[]) => ['-o', options, ...(paths.length > 0 ? paths : ['mnt'])];

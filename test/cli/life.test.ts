@@ -5,7 +5,6 @@ import t, { type Test } from 'tap';
 import { type Case, type Outcome, Sandbox } from './sandbox.ts';
 
 const sandbox = new Sandbox();
-t.teardown(() => sandbox.close());
 
 const M = 'migratefs -o lowerdir=old,upperdir=new';
 const LIST = "grep ' fuse.migratefs ' /proc/self/mounts";

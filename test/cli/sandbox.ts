@@ -31,7 +31,6 @@ export interface Outcome {
   readonly mounts: string[];
   /** Names of the processes left at the end. */
   readonly left: string[];
-  readonly dir: string;
 }
 
 // Process 1 of the namespace reaps what is left to it, and with its end all others end. `migratefs` and `as_user` are for
@@ -65,7 +64,6 @@ export class Sandbox {
   /** Why cases cannot run here; cases of a user may be impossible alone. */
   readonly missing = missing();
   readonly userMissing = this.missing ?? userMissing();
-  readonly #dirs: string[] = [];
 
   /** A subtest, or a skipped one with its reason; a failure where mounting is required. */
   test(t: Test, name: string, user: boolean, body: (t: Test) => Promise<void>): Promise<unknown> {
@@ -82,7 +80,6 @@ export class Sandbox {
   /** Ends when all that the case has started has ended or was ended. */
   run(it: Case): Promise<Outcome> {
     const dir = mkdtempSync(join(tmpdir(), 'migratefs-cli-'));
-    this.#dirs.push(dir);
     for (const name of ['', 'old', 'new', 'mnt', 'result', 'log']) {
       mkdirSync(join(dir, name), { recursive: true });
       if (it.user && name !== 'result') chownSync(join(dir, name), USER, USER);
@@ -132,13 +129,17 @@ export class Sandbox {
           const file = join(dir, 'result', name);
           return existsSync(file) ? readFileSync(file, 'utf8').split('\n').filter(Boolean) : ['(no result)'];
         };
-        done({ status: status ?? -1, stdout, stderr, mounts: lines('mounts'), left: lines('left'), dir });
+        const outcome = {
+          status: status ?? -1,
+          stdout,
+          stderr,
+          mounts: lines('mounts'),
+          left: lines('left'),
+        };
+        rmSync(dir, { recursive: true, force: true });
+        done(outcome);
       });
     });
-  }
-
-  close(): void {
-    for (const dir of this.#dirs) rmSync(dir, { recursive: true, force: true });
   }
 }
 
