@@ -54,7 +54,7 @@ export function wantsWrite(flags: number): boolean {
 
 /** OPEN of a regular file. @returns the handle, which is a descriptor that the inode table knows, or a negative errno. */
 export function openFile(fs: FileSystem, node: NodeId, flags: number): number {
-  if (fs.table.type(node) !== S_IFREG) return -EIO;
+  if (fs.table.type(node) !== S_IFREG) return fs.table.exists(node) ? -EIO : -ESTALE;
   if (wantsWrite(flags)) return openForWriting(fs, node, flags);
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const fd = openVisible(fs, node, flags);
