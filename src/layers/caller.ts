@@ -2,6 +2,7 @@
 // layers, their quotas and root-squashed servers see the real user. The ids bind this thread alone (credentials(7), raw system calls).
 
 import { EACCES } from '../../protocol/errno.ts';
+import { CAP_SYS_RESOURCE } from '../sys/constants.ts';
 import {
   dropCapability,
   getegid,
@@ -26,9 +27,6 @@ const GROUPS_MS = 1000;
 /** Tasks whose groups are remembered by one worker. */
 const REMEMBERED = 64;
 
-/** CAP_SYS_RESOURCE of capability.h: its holder passes quotas and takes a file system's reserved blocks. */
-const CAP_SYS_RESOURCE = 24;
-
 interface Remembered {
   readonly uid: number;
   readonly gid: number;
@@ -52,6 +50,7 @@ export class Caller {
   constructor(switches: boolean, kernelChecks: boolean) {
     this.#switches = switches;
     this.#groupsMs = kernelChecks ? GROUPS_MS : 0;
+    // Its holder passes quotas and takes a file system's reserved blocks, whatever its fsuid (capabilities(7)).
     if (switches) dropCapability(CAP_SYS_RESOURCE);
   }
 

@@ -8,13 +8,15 @@ import { InodeTable, newIdentity, ROOT_ID } from '../inodes/table.ts';
 import { Log, type LogLevel, type LogTarget } from '../log/log.ts';
 import {
   AT_EMPTY_PATH,
+  CAP_SETGID,
+  CAP_SETUID,
   O_CLOEXEC,
   O_DIRECTORY,
   O_PATH,
   O_RDONLY,
   STATX_BASIC_STATS,
 } from '../sys/constants.ts';
-import { geteuid } from '../sys/credentials.ts';
+import { geteuid, hasEffectiveCapability } from '../sys/credentials.ts';
 import { cstring, EMPTY } from '../sys/cstring.ts';
 import { close, open } from '../sys/fd.ts';
 import { getrlimit, ResourceLimit, RLIMIT_NOFILE } from '../sys/limits.ts';
@@ -50,13 +52,18 @@ export function prepareFileSystem(options: PrepareOptions): FileSystemSetup {
   const setup: FileSystemSetup = {
     region,
     layers,
-    policy: { ...options.policy, switchCredentials: geteuid() === 0 },
+    policy: { ...options.policy, switchCredentials: maySwitch() },
     log: options.log,
     logLevel: options.logLevel,
     host: hostTag(),
   };
   if (!options.policy.readOnly) sweep(setup, new Log(options.log, options.logLevel));
   return setup;
+}
+
+/** Root in a container, or under mount.fuse3's drop_privileges, may lack what it takes to become somebody else. */
+function maySwitch(): boolean {
+  return geteuid() === 0 && hasEffectiveCapability(CAP_SETUID) && hasEffectiveCapability(CAP_SETGID);
 }
 
 function openLayer(path: string): LayerSetup {
