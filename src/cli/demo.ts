@@ -20,7 +20,22 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 export async function demoCommand(): Promise<number> {
   const checks = new Checks();
   const stopper = stopOnSignals(checks);
-  const stage = makeStage();
+  try {
+    const stage = makeStage();
+    const { trouble, faults } = await perform(stage, checks, stopper);
+    if (trouble instanceof Interrupted) return dieOf(trouble.signal, stopper);
+    return trouble === undefined && faults === 0 ? conclude(checks) : 1;
+  } finally {
+    stopper.release();
+  }
+}
+
+/** @returns what ended it early, if anything did, and how many things could not be taken away; both have been told */
+async function perform(
+  stage: Stage,
+  checks: Checks,
+  stopper: Stopper,
+): Promise<{ trouble: unknown; faults: number }> {
   const mount = new DemoMount(stage);
   let trouble: unknown;
   try {
@@ -31,10 +46,8 @@ export async function demoCommand(): Promise<number> {
     say(messageOf(error));
   }
   const faults = await leave(stage, mount);
-  stopper.release();
   for (const fault of faults) say(fault);
-  if (trouble instanceof Interrupted) return dieOf(trouble.signal);
-  return trouble === undefined && faults.length === 0 ? conclude(checks, stage) : 1;
+  return { trouble, faults: faults.length };
 }
 
 async function tell(stage: Stage, mount: DemoMount, checks: Checks): Promise<void> {
@@ -48,6 +61,7 @@ async function tell(stage: Stage, mount: DemoMount, checks: Checks): Promise<voi
     check('a mount on data', mount.isMounted, true);
     return lookBefore(check, stage);
   });
+  if (checks.failed > 0) return; // no mount, no story
   await play(checks, stage);
   const outcome = 'each file is in one storage alone, and none is lost';
   await look(checks, 'compare  data, old and new', outcome, (check) => lookAfter(check, stage));
@@ -61,13 +75,14 @@ async function look(
   outcome: string,
   act: (check: Check) => Promise<() => void>,
 ): Promise<void> {
-  let table = () => {};
+  let table: (() => void) | undefined;
   await checks.step(title, async (check) => {
     table = await act(check);
     return outcome;
   });
   line();
-  table();
+  if (table === undefined) return;
+  (table as () => void)();
   line();
 }
 
@@ -114,12 +129,12 @@ async function leave(stage: Stage, mount: DemoMount): Promise<string[]> {
   return faults;
 }
 
-function conclude({ held, failed }: Checks, { dir }: Stage): number {
+function conclude({ held, failed }: Checks): number {
   if (failed > 0) {
     say(`${failed} of ${held + failed} checks do not hold`);
     return 1;
   }
-  line(paint('green', `All ${held} checks hold. The mount, its daemon and ${dir} are gone again.`));
+  line(paint('green', `All ${held} checks hold. Nothing is left of the mount, its daemon and its files.`));
   return 0;
 }
 
@@ -157,7 +172,8 @@ function stopOnSignals(checks: Checks): Stopper {
 }
 
 /** As whoever sent the signal expects; a call that hangs in the mount cannot hold this up. @returns the status, should we live on */
-function dieOf(signal: NodeJS.Signals): number {
+function dieOf(signal: NodeJS.Signals, stopper: Stopper): number {
+  stopper.release();
   process.kill(process.pid, signal);
   return 128 + constants.signals[signal];
 }
