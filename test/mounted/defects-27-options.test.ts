@@ -12,17 +12,7 @@ import {
 import t from 'tap';
 import { mountAt } from '../../src/mount/mountinfo.ts';
 import { errnoOf, pathsIn } from './defects-support.ts';
-import {
-  daemonOf,
-  isAlive,
-  type Mounted,
-  mountTest,
-  program,
-  run,
-  sh,
-  treeDigest,
-  until,
-} from './support.ts';
+import { daemonOf, isAlive, mountTest, program, run, sh, treeDigest, until } from './support.ts';
 
 /** Asks for a mount beside the one of the test. */
 function ask(words: string[]): { status: number | null; out: string; err: string } {
