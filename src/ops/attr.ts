@@ -2,6 +2,7 @@
 
 import { fuse_attr, fuse_attr_out, fuse_entry_out, type NodeId, type Reply } from '../../protocol/index.ts';
 import type { FileSystem } from '../layers/filesystem.ts';
+import { ABSENT } from '../layers/sides.ts';
 import { S_IFDIR } from '../sys/constants.ts';
 import type { Stat } from '../sys/stat.ts';
 
@@ -31,11 +32,14 @@ export function putAttr(fs: FileSystem, reply: Reply, at: number, node: NodeId, 
   reply.u32(at + ATTR.flags, 0);
 }
 
-/** A merged directory's count of subdirectories is nobody's: 1, which tells programs not to derive anything from it (fts(3), find). */
+/**
+ * A merged directory's count of subdirectories is nobody's: 1, which tells programs not to derive anything from it (fts(3), find). So it is
+ * as long as a layer has not been asked whether it has the directory too.
+ */
 export function linksOf(fs: FileSystem, node: NodeId, stat: Stat): number {
   if (stat.type !== S_IFDIR) return stat.nlink;
   let sides = 0;
-  for (let layer = 0; layer < fs.layers.length; layer++) if (fs.table.dirFd(node, layer) >= 0) sides++;
+  for (let layer = 0; layer < fs.layers.length; layer++) if (fs.table.dirFd(node, layer) !== ABSENT) sides++;
   return sides > 1 ? 1 : stat.nlink;
 }
 
