@@ -1,7 +1,7 @@
 // Open directories. One that a single layer has is that layer's own descriptor, with the layer's own offsets; a merged one is a memfd
 // that holds the finished listing in wire format, so that offsets stay what they were whatever happens to the directory meanwhile.
 
-import { EINVAL, EIO, ENOENT, ESTALE } from '../../protocol/errno.ts';
+import { EACCES, EINVAL, EIO, ENOENT, EPERM, ESTALE } from '../../protocol/errno.ts';
 import type { Int64, NodeId } from '../../protocol/types.ts';
 import { highWord, lowWord } from '../../protocol/types.ts';
 import { newIdentity, newNameRef, ROOT_ID } from '../inodes/table.ts';
@@ -28,8 +28,6 @@ const READ = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
 /** What a directory handle's spare word in the inode table says. */
 const SINGLE = 1;
 const MERGED = 2;
-/** A merged listing made by OPENDIR, which the first read from the start need not make again. */
-const MERGED_FRESH = 3;
 
 /** OPENDIR, by the caller in every layer that has the directory. @returns the handle or a negative errno. */
 export function openDirectory(fs: FileSystem, node: NodeId): number {
@@ -41,14 +39,16 @@ export function openDirectory(fs: FileSystem, node: NodeId): number {
   return fd < 0 ? fd : enter(fs, node, fd, SINGLE);
 }
 
+// The listing is made by the first read, not here: who rewinds before he reads must see what has changed since.
 function openMerged(fs: FileSystem, node: NodeId, sides: readonly number[]): number {
-  const listing = list(fs, node, sides);
-  if (typeof listing === 'number') return listing;
+  for (const layer of sides) {
+    const dir = side(fs, node, layer);
+    const allowed = dir < 0 ? dir : open(procPath(dir), READ);
+    if (allowed < 0) return allowed;
+    close(allowed);
+  }
   const fd = memfd(MEMFD_NAME);
-  const written = fd < 0 ? fd : writeListing(fd, listing);
-  if (written === 0) return enter(fs, node, fd, MERGED_FRESH);
-  if (fd >= 0) close(fd);
-  return written;
+  return fd < 0 ? fd : enter(fs, node, fd, MERGED);
 }
 
 function enter(fs: FileSystem, node: NodeId, fd: number, kind: number): number {
@@ -134,16 +134,13 @@ export function readDirectory(
 function startOver(fs: FileSystem, handle: number): number {
   const { table } = fs;
   const kind = table.handleExtra(handle);
-  if (kind === MERGED_FRESH) {
-    table.setHandleExtra(handle, MERGED);
-    return 0;
-  }
   const node = table.handleNode(handle);
   const sides = allSides(fs, node);
   if (typeof sides === 'number') return sides;
   if (sides.length === 0 || (kind === SINGLE && sides.length === 1)) return 0; // removed meanwhile, or read from the layer itself
-  // Who could open the directory may go on reading it, whatever he may now, so the daemon reads for him.
-  const listing = fs.caller.asDaemon(() => list(fs, node, sides));
+  // Who could open the directory may go on reading it, whatever he may now, so the daemon reads for him; unless a server squashes root.
+  let listing = fs.caller.asDaemon(() => list(fs, node, sides));
+  if (listing === -EACCES || listing === -EPERM) listing = list(fs, node, sides);
   if (typeof listing === 'number') return listing;
   return kind === SINGLE ? becomeMerged(fs, handle, listing) : writeListing(handle, listing);
 }
