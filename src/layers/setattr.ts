@@ -64,6 +64,7 @@ function truncateNode(fs: FileSystem, node: NodeId, size: Int64): number {
     return fd < 0 ? fd : truncate(procPath(fd), size);
   }
   if (found < 0) return found;
+  const unchanged = fs.stat.size === size;
   if (at.layer !== UPPER) {
     const allowed = mayWrite(fs, at.dir, at.ref.bytes);
     if (allowed < 0) return allowed;
@@ -72,7 +73,8 @@ function truncateNode(fs: FileSystem, node: NodeId, size: Int64): number {
   }
   const fd = openat(at.dir, at.ref.bytes, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
   if (fd < 0) return fd;
-  const result = ftruncate(fd, size);
+  // truncate(2) leaves the times alone when the size stays, ftruncate(2) never does. A copy may have the new size already.
+  const result = unchanged ? truncate(procPath(fd), size) : ftruncate(fd, size);
   const closed = close(fd);
   return result < 0 ? result : closed;
 }
