@@ -1,0 +1,129 @@
+// Random differential testing: the same sequence of system calls on a plain directory and on a merged mount whose objects lay in random
+// layers, compared after each call: result, errno, data; and, now and then and at the end, the whole trees. What differs is reduced and
+// printed. The layers are tmpfs for root, else plain directories; the plain directory lies on the upper layer's file system.
+//
+//   MIGRATEFS_DIFFERENTIAL_SEEDS=200       how many seeds (default 2 for each mount)
+//   MIGRATEFS_DIFFERENTIAL_OPS=500         operations for each (default 150)
+//   MIGRATEFS_DIFFERENTIAL_FIRST=1         the first seed
+//   MIGRATEFS_DIFFERENTIAL_BACKING=ext4    what the layers lie on: dir, tmpfs, ext4, xfs, btrfs
+//   MIGRATEFS_DIFFERENTIAL_REDUCE=120      seconds for the reduction of each difference
+//   MIGRATEFS_DIFFERENTIAL_REPLAY=FILE     runs what a report's line `replay:` holds instead
+//
+// Differences that are allowed, and therefore not looked at:
+// - st_nlink of a directory with several sides is 1: no count of subdirectories would be right (find and fts know that).
+// - times of directories, unless set by the call just before: making the copy of a file, and removing it below, are changes of
+//   directories; atime and ctime of anything: they are the layer's business.
+// - st_size of directories, st_blocks and where SEEK_DATA finds data: how a file system stores things; a copy is stored anew.
+// - rename answers EXDEV where a layer cannot take a directory's new place, because there something that is no directory has the name
+//   of one of its parents, hidden: who renames then copies, as between file systems.
+// - hard links below: a file with several names in a lower layer falls apart at its copy-up, until there is a link index. Files get
+//   their second name on the upper layer here; links, FIFOs and sockets that lie below get none.
+// - O_TMPFILE and RENAME_EXCHANGE, which are not there yet; FALLOC_FL_COLLAPSE_RANGE and INSERT_RANGE, which FUSE does not carry.
+
+import { readFileSync } from 'node:fs';
+import t, { type Test } from 'tap';
+import { type Backing, isRoot, type Mounted, mountTest } from '../mounted/support.ts';
+import { drawOperation } from './calls.ts';
+import { Chooser } from './chooser.ts';
+import { type Entry, randomLayout } from './layout.ts';
+import { Random } from './random.ts';
+import { attempt, type Case, reduce } from './reduce.ts';
+import { describeCase } from './report.ts';
+import type { Operation } from './side.ts';
+import { type Place, Trial } from './trial.ts';
+
+const number = (name: string, otherwise: number): number =>
+  Number(process.env[`MIGRATEFS_DIFFERENTIAL_${name}`] ?? otherwise);
+
+const MOUNTS = [
+  'cache=none,threads=1',
+  'cache=shared,threads=8',
+  'cache=none,threads=8',
+  'cache=shared,threads=1',
+];
+const seeds = number('SEEDS', 2 * MOUNTS.length);
+const operations = number('OPS', 150);
+const first = number('FIRST', 1);
+const reduceSeconds = number('REDUCE', 120);
+const replay = process.env.MIGRATEFS_DIFFERENTIAL_REPLAY;
+const backing = (process.env.MIGRATEFS_DIFFERENTIAL_BACKING ?? (isRoot ? 'tmpfs' : 'dir')) as Backing;
+
+/** How often the chooser looks at what is there. */
+const LOOK_EVERY = 8;
+
+/** Where in this file it was noticed means nothing. */
+const HERE = { at: null, stack: '' };
+
+function placeOf(m: Mounted): Place {
+  return { mount: m.mnt, layers: [m.upper, ...m.lower], plain: `${m.upper}/plain` };
+}
+
+/** @returns the operations that were left out, or the difference */
+function trySeed(place: Place, seed: number): { excused: number } | Case {
+  const layout = randomLayout(seed, place.layers.length);
+  const chooser = new Chooser(new Random(seed));
+  const trial = new Trial(place, layout);
+  try {
+    const difference = trial.run((i, plain) => {
+      if (i >= operations) return undefined;
+      if (i % LOOK_EVERY === 0) {
+        const tree = [...plain()];
+        const directories = tree.filter(([, { isDirectory }]) => isDirectory);
+        chooser.listing = { all: tree.map(([path]) => path), directories: directories.map(([path]) => path) };
+      }
+      return drawOperation(chooser);
+    });
+    if (difference) return { layout, operations: difference.operations, difference };
+    const left = trial.removeMerged();
+    if (left === undefined) return { excused: trial.excused };
+    return {
+      layout,
+      operations: [],
+      difference: { operations: [], expected: 'a tree that can go', got: left },
+    };
+  } finally {
+    trial.clear();
+  }
+}
+
+function runSeeds(t: Test, m: Mounted, mine: readonly number[]): void {
+  const place = placeOf(m);
+  let excused = 0;
+  for (const seed of mine) {
+    const result = trySeed(place, seed);
+    if ('excused' in result) {
+      excused += result.excused;
+      t.pass(`seed ${seed}`);
+      continue;
+    }
+    const reduced = result.operations.length === 0 ? result : reduce(place, result, reduceSeconds * 1000);
+    t.fail(`seed ${seed}: the merged tree differs`, { report: describeCase(reduced), ...HERE });
+  }
+  t.comment(`${mine.length} seeds of ${operations} operations; ${excused} operations that may differ`);
+}
+
+function runReplay(t: Test, m: Mounted, file: string): void {
+  const { layout, operations } = JSON.parse(readFileSync(file, 'utf8')) as {
+    layout: Entry[];
+    operations: Operation[];
+  };
+  const difference = attempt(placeOf(m), layout, operations);
+  if (difference) t.fail('differs', { report: describeCase({ layout, operations, difference }), ...HERE });
+  else t.pass('no difference');
+}
+
+for (const [i, options] of MOUNTS.entries()) {
+  const mine = Array.from({ length: seeds }, (_, k) => first + k).filter(
+    (seed) => seed % MOUNTS.length === i,
+  );
+  if (mine.length === 0 && replay === undefined) continue;
+  await mountTest(
+    t,
+    `${backing}, ${options}`,
+    { backing, lowers: 2, options, timeout: 86_400_000 },
+    (t, m) => {
+      if (replay !== undefined) runReplay(t, m, replay);
+      else runSeeds(t, m, mine);
+    },
+  );
+}
