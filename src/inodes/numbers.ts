@@ -83,10 +83,15 @@ export class Numbers {
     }
   }
 
-  /** Remembers under which number an object is presented; replaces what was remembered. 0 or -ENOSPC. */
+  /**
+   * Remembers under which number an object is presented; replaces what was remembered for it, and for the object that had the
+   * number: that is a source, which goes, and whose inode number the next file of its storage may get. 0 or -ENOSPC.
+   */
   remember(device: number, inoLo: number, inoHi: number, presentedLo: number, presentedHi: number): number {
     this.#mutex.lock();
     try {
+      const other = this.#presenting(presentedLo | 0, presentedHi | 0);
+      if (other !== 0 && other !== this.#find(device, inoLo | 0, inoHi | 0)) this.#forget(other);
       return this.#put(device, inoLo | 0, inoHi | 0, presentedLo, presentedHi);
     } finally {
       this.#mutex.unlock();
@@ -111,7 +116,7 @@ export class Numbers {
       if (inoHi >>> TOP_BYTE === 0 && device < ALLOCATED) {
         out.lo = inoLo >>> 0;
         out.hi = (inoHi | (device << TOP_BYTE)) >>> 0;
-        if (!this.#isTaken(out)) return 0;
+        if (this.#presenting(out.lo | 0, out.hi | 0) === 0) return 0;
       }
       this.#allocate(out);
       return this.#put(device, inoLo | 0, inoHi | 0, out.lo, out.hi);
@@ -125,10 +130,7 @@ export class Numbers {
     this.#mutex.lock();
     try {
       const record = this.#find(device, inoLo | 0, inoHi | 0);
-      if (record === 0) return;
-      this.#index.remove(record, this.#hashOf(record));
-      this.#presented.remove(record, this.#presentedHash(record));
-      this.#records.give(record);
+      if (record !== 0) this.#forget(record);
     } finally {
       this.#mutex.unlock();
     }
@@ -161,18 +163,21 @@ export class Numbers {
     return 0;
   }
 
-  #isTaken({ lo, hi }: Words64): boolean {
-    if (this.#presented.entries === 0) return false;
+  #forget(record: number): void {
+    this.#index.remove(record, this.#hashOf(record));
+    this.#presented.remove(record, this.#presentedHash(record));
+    this.#records.give(record);
+  }
+
+  /** The record of the object that is presented under a number, or 0. */
+  #presenting(lo: number, hi: number): number {
+    if (this.#presented.entries === 0) return 0;
     const records = this.#records;
-    for (
-      let at = this.#presented.first(this.#hash.words(lo, hi, 0));
-      at !== 0;
-      at = records.get(at, NEXT_PRESENTED)
-    ) {
-      if (records.get(at, PRESENTED_LO) === (lo | 0) && records.get(at, PRESENTED_HI) === (hi | 0))
-        return true;
+    let at = this.#presented.first(this.#hash.words(lo, hi, 0));
+    for (; at !== 0; at = records.get(at, NEXT_PRESENTED)) {
+      if (records.get(at, PRESENTED_LO) === lo && records.get(at, PRESENTED_HI) === hi) return at;
     }
-    return false;
+    return 0;
   }
 
   #put(device: number, inoLo: number, inoHi: number, presentedLo: number, presentedHi: number): number {

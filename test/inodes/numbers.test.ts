@@ -44,6 +44,19 @@ t.test('numbers of their own are remembered', async (t) => {
   t.equal(table.stats().numbers, 3);
 });
 
+t.test('a number has one owner, whichever inode numbers a storage gives anew', async (t) => {
+  const table = smallTable();
+  table.presentedOf(1, 7, 0, out);
+  table.remember(0, 100, 0, out.lo, out.hi); // the first file is copied up
+  table.presentedOf(1, 7, 0, out); // the second has its source's inode number
+  const second = { ...out };
+  table.remember(0, 101, 0, out.lo, out.hi); // and is copied up
+  table.presentedOf(1, 7, 0, out); // the third has it too
+  t.strictNotSame(out, second);
+  table.presentedOf(0, 101, 0, out);
+  t.same(out, second);
+});
+
 t.test('remember and forget', async (t) => {
   const table = smallTable();
   t.equal(table.remember(0, 7, 0, 100, 0x0100_0000), 0);
