@@ -8,6 +8,7 @@ import type { NodeId } from './ids.ts';
 import type { Lifetime } from './lifetime.ts';
 import type { Mutex } from './mutex.ts';
 import { NODE, type Nodes } from './nodes.ts';
+import type { Owners } from './owners.ts';
 
 const FREE = 0;
 const HANDED_OVER = -1; // free, but only for one of those who wait already
@@ -17,11 +18,13 @@ export class Locks {
   readonly #mutex: Mutex;
   readonly #nodes: Nodes;
   readonly #lifetime: Lifetime;
+  readonly #owners: Owners;
 
-  constructor(mutex: Mutex, nodes: Nodes, lifetime: Lifetime) {
+  constructor(mutex: Mutex, nodes: Nodes, lifetime: Lifetime, owners: Owners) {
     this.#mutex = mutex;
     this.#nodes = nodes;
     this.#lifetime = lifetime;
+    this.#owners = owners;
   }
 
   /**
@@ -63,6 +66,32 @@ export class Locks {
     return slot === 0 ? 0 : Math.max(FREE, this.#nodes.load(slot, NODE.lock));
   }
 
+  /** Whether a newcomer would get the lock now: nobody holds it nor is about to. Takes no lock. */
+  isFree(node: NodeId): boolean {
+    const slot = this.#nodes.slot(node);
+    return slot === 0 || this.#nodes.load(slot, NODE.lock) === FREE;
+  }
+
+  /** A dead owner's locks go to those who wait, and it waits no longer. */
+  releaseOwner(owner: number): void {
+    const nodes = this.#nodes;
+    this.#mutex.lock();
+    try {
+      const awaited = this.#owners.awaited(owner);
+      if (awaited !== 0) {
+        this.#leave(awaited, owner);
+        // The lock may have been handed over to the dead one.
+        if (nodes.get(awaited, NODE.lock) === HANDED_OVER) this.#release(awaited);
+        else this.#lifetime.settle(awaited);
+      }
+      for (let slot = 1; slot <= nodes.high; slot++) {
+        if (nodes.get(slot, NODE.lock) === owner) this.#release(slot);
+      }
+    } finally {
+      this.#mutex.unlock();
+    }
+  }
+
   /**
    * Locks two nodes, in the order of their slots so that no two callers wait for each other; either may be 0, both may
    * be the same. On an error neither is held.
@@ -74,6 +103,15 @@ export class Locks {
     const other = this.lockNode(second, owner, interrupted);
     if (other < 0 && first !== 0) this.unlockNode(first, owner);
     return other;
+  }
+
+  /** Locks both without waiting, or neither. Returns 0, or the node whose lock is not to be had now. */
+  tryLockTwo(a: NodeId, b: NodeId, owner: number): NodeId {
+    const [first, second] = inOrder(a, b);
+    if (first !== 0 && !this.tryLockNode(first, owner)) return first;
+    if (second === 0 || second === first || this.tryLockNode(second, owner)) return 0 as NodeId;
+    if (first !== 0) this.unlockNode(first, owner);
+    return second;
   }
 
   unlockTwo(a: NodeId, b: NodeId, owner: number): void {
@@ -93,6 +131,7 @@ export class Locks {
         return 0;
       }
       this.#nodes.add(slot, NODE.waiters, 1);
+      this.#owners.setAwaited(owner, slot);
       return slot;
     } finally {
       this.#mutex.unlock();
@@ -112,7 +151,7 @@ export class Locks {
         const state = this.#nodes.get(slot, NODE.lock);
         const free = state === FREE || state === HANDED_OVER;
         if (!free && !giveUp) continue;
-        this.#nodes.add(slot, NODE.waiters, -1);
+        this.#leave(slot, owner);
         if (giveUp) {
           // The wake-up that came with the lock may have been this thread's: it is passed on.
           if (free) this.#release(slot);
@@ -124,6 +163,11 @@ export class Locks {
         this.#mutex.unlock();
       }
     }
+  }
+
+  #leave(slot: number, owner: number): void {
+    this.#nodes.add(slot, NODE.waiters, -1);
+    this.#owners.setAwaited(owner, 0);
   }
 
   #release(slot: number): void {

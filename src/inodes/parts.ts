@@ -11,6 +11,7 @@ import { Locks } from './locks.ts';
 import { Mutex } from './mutex.ts';
 import { Nodes } from './nodes.ts';
 import { Numbers } from './numbers.ts';
+import { MAX_OWNERS, Owners } from './owners.ts';
 import { HEADER, Region } from './region.ts';
 import { StructureLock } from './rwlock.ts';
 
@@ -31,6 +32,8 @@ export interface TableStats {
 }
 
 type Interrupted = () => boolean;
+
+const MUTEXES = [HEADER.tableMutex, HEADER.handleMutex, HEADER.numberMutex, HEADER.structure];
 
 export class TableParts {
   protected readonly region: Region;
@@ -54,8 +57,9 @@ export class TableParts {
     this.directories = new Directories(this.region, this.mutex, this.nodes);
     this.lifetime = new Lifetime(this.region, this.nodes, this.dentries, this.directories);
     this.openHandles = new Handles(this.region, this.mutex, this.nodes, this.lifetime);
-    this.#locks = new Locks(this.mutex, this.nodes, this.lifetime);
-    this.#structure = new StructureLock(this.region);
+    const owners = new Owners(this.region);
+    this.#locks = new Locks(this.mutex, this.nodes, this.lifetime, owners);
+    this.#structure = new StructureLock(this.region, owners);
     this.numbers = new Numbers(this.region, hash);
   }
 
@@ -189,24 +193,45 @@ export class TableParts {
     return this.#locks.lockTwo(a, b, owner, interrupted);
   }
 
+  tryLockTwo(a: NodeId, b: NodeId, owner: number): NodeId {
+    return this.#locks.tryLockTwo(a, b, owner);
+  }
+
+  isFree(node: NodeId): boolean {
+    return this.#locks.isFree(node);
+  }
+
   unlockTwo(a: NodeId, b: NodeId, owner: number): void {
     this.#locks.unlockTwo(a, b, owner);
   }
 
-  lockStructureShared(_owner: number, interrupted: Interrupted): number {
-    return this.#structure.shared(interrupted);
+  lockStructureShared(owner: number, interrupted: Interrupted): number {
+    return this.#structure.shared(owner, interrupted);
   }
 
-  unlockStructureShared(_owner: number): void {
-    this.#structure.releaseShared();
+  unlockStructureShared(owner: number): void {
+    this.#structure.releaseShared(owner);
   }
 
-  lockStructureExclusive(_owner: number, interrupted: Interrupted): number {
-    return this.#structure.exclusive(interrupted);
+  lockStructureExclusive(owner: number, interrupted: Interrupted): number {
+    return this.#structure.exclusive(owner, interrupted);
   }
 
-  unlockStructureExclusive(_owner: number): void {
-    this.#structure.releaseExclusive();
+  unlockStructureExclusive(owner: number): void {
+    this.#structure.releaseExclusive(owner);
+  }
+
+  /**
+   * The thread with this `threadId`, which locked as `owner` (at most 255), has died: its locks are released. False when it died in a
+   * critical section or while it changed the structure: the table can't be trusted any more, and its users may wait for ever.
+   */
+  releaseOwner(owner: number, thread: number): boolean {
+    const mutexes = MUTEXES.map((at) => new Mutex(this.region.header, at));
+    if (owner > MAX_OWNERS || mutexes.some((mutex) => mutex.heldBy(thread))) return false;
+    for (const mutex of mutexes) mutex.wakeAll();
+    if (!this.#structure.releaseOwner(owner)) return false;
+    this.#locks.releaseOwner(owner);
+    return true;
   }
 
   // Inode numbers, see numbers.ts.

@@ -32,6 +32,7 @@ export const HEADER = {
   clockHand: 133,
   devices: 134,
   counter: 136, // 2 words
+  owners: 512, // 2 words for each, see owners.ts
 } as const;
 
 const MAGIC = 0x6d667331;

@@ -5,6 +5,7 @@ import { InodeTable } from '../inodes/table.ts';
 import { Log } from '../log/log.ts';
 import { Stat } from '../sys/stat.ts';
 import { Caller } from './caller.ts';
+import { MAY_WAIT, type MayWait } from './locking.ts';
 import type { FileSystemSetup, LayerSetup, Policy } from './setup.ts';
 
 export class FileSystem {
@@ -18,11 +19,13 @@ export class FileSystem {
   readonly worker: number;
   /** Whether the request in hand has been interrupted. */
   readonly interrupted: () => boolean;
+  /** Whether the request in hand may wait for a node's lock, see locking.ts. */
+  readonly mayWait: MayWait;
   /** The attributes that the last locate, lookup or getattr found. */
   readonly stat = new Stat();
 
   /** @param worker number from 1, unique among the threads of the mount. */
-  constructor(setup: FileSystemSetup, worker: number, interrupted: () => boolean) {
+  constructor(setup: FileSystemSetup, worker: number, interrupted: () => boolean, mayWait: MayWait = MAY_WAIT) {
     this.table = new InodeTable(setup.region);
     this.layers = setup.layers;
     this.policy = setup.policy;
@@ -31,5 +34,6 @@ export class FileSystem {
     this.host = setup.host;
     this.worker = worker;
     this.interrupted = interrupted;
+    this.mayWait = mayWait;
   }
 }

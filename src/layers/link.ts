@@ -15,6 +15,7 @@ import { Stat } from '../sys/stat.ts';
 import { copyUp } from './copyup.ts';
 import type { FileSystem } from './filesystem.ts';
 import { anyDescriptor, locate, newPlace, place } from './locate.ts';
+import { lockNode } from './locking.ts';
 import { intern } from './lookup.ts';
 import { writableSide } from './make.ts';
 import { isPrivate } from './private.ts';
@@ -28,7 +29,7 @@ const at = newPlace();
 export function link(fs: FileSystem, node: NodeId, parent: NodeId, name: CString): number {
   if (fs.policy.readOnly) return -EROFS;
   if (isPrivate(parent, name)) return -EPERM;
-  const locked = fs.table.lockNode(node, fs.worker, fs.interrupted);
+  const locked = lockNode(fs, node);
   if (locked < 0) return locked;
   try {
     const taken = locate(fs, parent, name, there);

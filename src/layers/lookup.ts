@@ -10,6 +10,7 @@ import { close } from '../sys/fd.ts';
 import { Stat } from '../sys/stat.ts';
 import type { FileSystem } from './filesystem.ts';
 import { locate } from './locate.ts';
+import { lockNode } from './locking.ts';
 import { adoptSide, openSide, side } from './sides.ts';
 
 /**
@@ -34,7 +35,7 @@ const ATTEMPTS = 16;
 
 function waitFor(fs: FileSystem, node: NodeId): number {
   if (!node) return 0;
-  const locked = fs.table.lockNode(node, fs.worker, fs.interrupted);
+  const locked = lockNode(fs, node);
   if (locked === 0) fs.table.unlockNode(node, fs.worker);
   return locked === -ESTALE ? 0 : locked;
 }

@@ -29,6 +29,7 @@ import { procPath, statx } from '../sys/path.ts';
 import { copyUp } from './copyup.ts';
 import type { FileSystem } from './filesystem.ts';
 import { anyDescriptor, newPlace, place } from './locate.ts';
+import { lockNode } from './locking.ts';
 import { intern, lookup } from './lookup.ts';
 import { roomFor } from './make.ts';
 import { mayWrite } from './permission.ts';
@@ -67,7 +68,7 @@ export function openFile(fs: FileSystem, node: NodeId, flags: number): number {
 
 function openForWriting(fs: FileSystem, node: NodeId, flags: number): number {
   if (fs.policy.readOnly) return -EROFS;
-  const locked = fs.table.lockNode(node, fs.worker, fs.interrupted);
+  const locked = lockNode(fs, node);
   if (locked < 0) return locked;
   try {
     const found = place(fs, node, at);

@@ -11,6 +11,7 @@ import { Stat } from '../sys/stat.ts';
 import type { FileSystem } from './filesystem.ts';
 import { removeHidden } from './hidden.ts';
 import { locate } from './locate.ts';
+import { lockNode } from './locking.ts';
 import { allSides, side } from './sides.ts';
 
 const visible = new Stat();
@@ -19,7 +20,7 @@ const visible = new Stat();
 export function unlink(fs: FileSystem, parent: NodeId, name: CString): number {
   if (fs.policy.readOnly) return -EROFS;
   const node = fs.table.find(parent, name) as NodeId;
-  const locked = node ? fs.table.lockNode(node, fs.worker, fs.interrupted) : 0;
+  const locked = node ? lockNode(fs, node) : 0;
   if (locked < 0) return locked;
   try {
     return unlinkLocked(fs, parent, name);

@@ -22,6 +22,7 @@ import { copyUp } from './copyup.ts';
 import type { FileSystem } from './filesystem.ts';
 import { removeHidden } from './hidden.ts';
 import { locate, newPlace } from './locate.ts';
+import { lockTwo } from './locking.ts';
 import { writableSide } from './make.ts';
 import { ensureSide } from './mirror.ts';
 import { mayChangeEntries, mayTakeAway } from './permission.ts';
@@ -59,7 +60,7 @@ export function rename(
   if (isPrivate(newParent, newName)) return -EPERM;
   const a = fs.table.find(oldParent, oldName) as NodeId;
   const b = fs.table.find(newParent, newName) as NodeId;
-  const locked = fs.table.lockTwo(a, b, fs.worker, fs.interrupted);
+  const locked = lockTwo(fs, a, b);
   if (locked < 0) return locked;
   try {
     const from = end(fs, oldParent, oldName);

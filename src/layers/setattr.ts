@@ -10,6 +10,7 @@ import type { TimeSpecs } from '../sys/times.ts';
 import { copyUp } from './copyup.ts';
 import type { FileSystem } from './filesystem.ts';
 import { anyDescriptor, newPlace, place } from './locate.ts';
+import { lockNode } from './locking.ts';
 import { mayWrite } from './permission.ts';
 import { UPPER } from './setup.ts';
 import { allSides, side } from './sides.ts';
@@ -30,7 +31,7 @@ const at = newPlace();
 /** @param handle an open handle of the file to cut by, or -1. @returns 0 or a negative errno. */
 export function setAttributes(fs: FileSystem, node: NodeId, changes: Changes, handle: number): number {
   if (fs.policy.readOnly) return -EROFS;
-  const locked = fs.table.lockNode(node, fs.worker, fs.interrupted);
+  const locked = lockNode(fs, node);
   if (locked < 0) return locked;
   try {
     if (changes.size !== undefined) {

@@ -9,6 +9,7 @@ import { procPath } from '../sys/path.ts';
 import { getxattr, listxattr, removexattr, setxattr } from '../sys/xattr.ts';
 import type { FileSystem } from './filesystem.ts';
 import { anyDescriptor, newPlace, place } from './locate.ts';
+import { lockNode } from './locking.ts';
 import { onEachSide } from './setattr.ts';
 import { side, topSide } from './sides.ts';
 
@@ -65,7 +66,7 @@ const NOTHING = new Uint8Array(0);
 
 function changeLocked(fs: FileSystem, node: NodeId, work: () => number): number {
   if (fs.policy.readOnly) return -EROFS;
-  const locked = fs.table.lockNode(node, fs.worker, fs.interrupted);
+  const locked = lockNode(fs, node);
   if (locked < 0) return locked;
   try {
     return work();

@@ -1,0 +1,31 @@
+// How a request gets the long lock of a node, which a copy-up may hold for hours. Who waits for it holds a worker, and a few such
+// waiters would leave none for anybody else: the session may have the request put aside instead, to be handled from its beginning when
+// the lock is free. So these locks come before anything is changed.
+
+import type { NodeId } from '../../protocol/types.ts';
+import type { FileSystem } from './filesystem.ts';
+
+/** Given up through the handlers like an errno, far from all of them: the request is to be put aside. Never an answer. */
+export const PARKED = -10_000;
+
+/** Whether the request in hand may wait for this node's lock; if not, it is put aside, and its handler returns `PARKED`. */
+export type MayWait = (node: NodeId) => boolean;
+
+export const MAY_WAIT: MayWait = () => true;
+
+/** @returns 0 when the lock is held, `PARKED`, or a negative errno as of the table's `lockNode`. */
+export function lockNode(fs: FileSystem, node: NodeId): number {
+  const { table, worker } = fs;
+  if (table.tryLockNode(node, worker)) return 0;
+  if (!table.exists(node) || fs.mayWait(node)) return table.lockNode(node, worker, fs.interrupted);
+  return PARKED;
+}
+
+/** Either may be 0, both may be the same. @returns as `lockNode`; only for 0 are they held. */
+export function lockTwo(fs: FileSystem, a: NodeId, b: NodeId): number {
+  const { table, worker } = fs;
+  const busy = table.tryLockTwo(a, b, worker);
+  if (busy === 0) return 0;
+  if (!table.exists(busy) || fs.mayWait(busy)) return table.lockTwo(a, b, worker, fs.interrupted);
+  return PARKED;
+}
