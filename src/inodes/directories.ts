@@ -124,6 +124,20 @@ export class Directories {
     }
   }
 
+  /** Forgets which layers were found to have no such directory (`ABSENT`), so that they are asked again; descriptors stay. */
+  expireAbsent(node: NodeId): void {
+    this.#mutex.lock();
+    try {
+      const block = this.#blockOf(node, 0);
+      if (block === 0) return;
+      for (let layer = 0; layer < this.#layers; layer++) {
+        if (this.#blocks.get(block, side(layer)) === ABSENT + 1) this.#blocks.store(block, side(layer), 0);
+      }
+    } finally {
+      this.#mutex.unlock();
+    }
+  }
+
   /** The caller's 32-bit stamp of when the node was last resolved in the layers, 0 at first and for unknown nodes. */
   checkedAt(node: NodeId): number {
     const slot = this.#nodes.slot(node);

@@ -85,6 +85,10 @@ export class TableParts {
     return this.directories.clearDir(node, layer);
   }
 
+  expireAbsent(node: NodeId): void {
+    this.directories.expireAbsent(node);
+  }
+
   checkedAt(node: NodeId): number {
     return this.directories.checkedAt(node);
   }

@@ -59,6 +59,11 @@ export class Caller {
     return this.#requester;
   }
 
+  /** Whether this thread acts as the daemon's own user now. */
+  get isDaemon(): boolean {
+    return this.#uid === this.#ownUid && this.#gid === this.#ownGid;
+  }
+
   /** Takes on the caller. @returns 0, or -EACCES when that cannot be done: the request must then be refused. */
   assume(ids: CallerIds): number {
     this.#requester = ids.uid;

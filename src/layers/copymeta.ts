@@ -1,7 +1,7 @@
 // What a copy must carry besides its bytes, in the order in which nothing undoes what came before: owner (it clears setuid and
 // capabilities), mode, xattrs (ACLs, capabilities, user, trusted, security), times to the nanosecond.
 
-import { ENODATA, ENOSYS, EOPNOTSUPP, ERANGE } from '../../protocol/errno.ts';
+import { ENODATA, ENOSYS, EOPNOTSUPP, EPERM, ERANGE } from '../../protocol/errno.ts';
 import { AT_EMPTY_PATH, AT_FDCWD, S_IFLNK } from '../sys/constants.ts';
 import { type CString, cstring, EMPTY } from '../sys/cstring.ts';
 import { chmod, fchownat, procPath, utimensat } from '../sys/path.ts';
@@ -67,10 +67,8 @@ function copyXattr(source: number, target: number, name: CString, refused: Xattr
   // A label of the same value that the system set itself cannot be set again by some security modules: it is there.
   const there = getxattr(procPath(target), name, echo, VALUE_MAX);
   if (there === size && sameBytes(value, echo, size)) return 0;
-  if (result === -EOPNOTSUPP || result === -ENOSYS || result === -ERANGE || there === -EOPNOTSUPP) {
-    return refused(name, -result);
-  }
-  return result;
+  const cannot = [EOPNOTSUPP, ENOSYS, ERANGE, EPERM].includes(-result) || there === -EOPNOTSUPP;
+  return cannot ? refused(name, -result) : result;
 }
 
 const MIRRORED = cstring('trusted.SGI_');

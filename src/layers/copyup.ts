@@ -1,7 +1,7 @@
 // Copy-up: the object that a lower layer shows becomes one on the upper layer, under the same name, and leaves the lower one. Nothing is
 // removed before its copy is proven and published; a failure before that leaves everything as it was.
 
-import { EACCES, EBUSY, EEXIST, ENOENT, EPERM } from '../../protocol/errno.ts';
+import { EACCES, EBUSY, EEXIST, EIO, ENOENT, EPERM, errnoName } from '../../protocol/errno.ts';
 import type { Int64, NodeId } from '../../protocol/types.ts';
 import {
   AT_EMPTY_PATH,
@@ -13,6 +13,8 @@ import {
   O_PATH,
   O_RDONLY,
   S_IFREG,
+  STATX_ATTR_APPEND,
+  STATX_ATTR_IMMUTABLE,
   STATX_BASIC_STATS,
 } from '../sys/constants.ts';
 import { type CString, EMPTY } from '../sys/cstring.ts';
@@ -22,6 +24,7 @@ import { Stat } from '../sys/stat.ts';
 import { CHANGED, type CopyReport, copyData } from './copydata.ts';
 import { copyMetadata } from './copymeta.ts';
 import type { FileSystem } from './filesystem.ts';
+import { enterIndex, isLinked } from './linkindex.ts';
 import { type Place, place } from './locate.ts';
 import { reportMigrated } from './migrated.ts';
 import { ensureSide } from './mirror.ts';
@@ -30,7 +33,7 @@ import { UPPER } from './setup.ts';
 import { removeSource } from './source.ts';
 import { syncDirectory } from './sync.ts';
 import { dropTemporary, makeTemporary, publish, type Temporary } from './temporary.ts';
-import { xattrPolicy } from './xattrpolicy.ts';
+import { unterminated, xattrPolicy } from './xattrpolicy.ts';
 
 /** How often a copy-up starts again when the source changes while it is copied. */
 const ATTEMPTS = 5;
@@ -50,6 +53,8 @@ export function copyUp(
     const found = place(fs, node, at);
     if (found < 0) return found;
     if (at.layer === UPPER) return 0;
+    // chattr +i and +a (ioctl_iflags(2)): the source could not be removed, and the copy would not be protected.
+    if ((fs.stat.attributes & (STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND)) !== 0) return -EPERM;
     const source = new Stat();
     source.copyFrom(fs.stat);
     const upper = ensureSide(fs, at.ref.parent, UPPER);
@@ -57,9 +62,7 @@ export function copyUp(
     let result = fs.caller.asDaemon(() => copyOnce(fs, node, at, upper, source, keep));
     // A server that squashes root may let the file's own user do it.
     if (result === -EACCES || result === -EPERM) result = copyOnce(fs, node, at, upper, source, keep);
-    if (result !== 0 && result !== CHANGED && result !== -EEXIST) {
-      return result;
-    }
+    if (result !== 0 && result !== CHANGED && result !== -EEXIST) return result;
   }
   return place(fs, node, at) === 0 && at.layer === UPPER ? 0 : -EBUSY;
 }
@@ -75,23 +78,40 @@ function copyOnce(fs: FileSystem, node: NodeId, at: Place, upper: number, source
     return copy;
   }
   let result = fill(fs, from, copy, at, source, keep, report);
+  if (result === 0 && isLinked(source)) result = enterIndex(fs, at.layer, source, copy);
   if (result === 0) result = publish(copy, upper, at.ref.bytes);
   const published = result === 0;
-  const made = new Stat();
-  if (published) result = statx(copy.fd, EMPTY, AT_EMPTY_PATH, STATX_BASIC_STATS, made);
+  if (published) result = settle(fs, node, at, upper, source, copy, report, started);
   dropTemporary(copy, published);
   close(from);
-  if (!published) return result;
+  return result;
+}
+
+/** The copy has its name: users go on with it, and once it is durable the source goes. */
+function settle(
+  fs: FileSystem,
+  node: NodeId,
+  at: Place,
+  upper: number,
+  source: Stat,
+  copy: Temporary,
+  report: CopyReport,
+  started: number,
+): number {
+  const made = new Stat();
+  const known = statx(copy.fd, EMPTY, AT_EMPTY_PATH, STATX_BASIC_STATS, made);
+  if (known < 0) return known;
+  redirectHandles(fs, node, at, copy.fd, made);
   const durable = syncDirectory(upper);
   if (durable < 0) {
-    // The copy is there and whole, but might not survive a crash: the source stays, hidden, and the caller is told.
-    fs.log.error('sync-failed', { name: at.ref.bytes.subarray(0, -1), errno: -durable });
-    return durable;
+    // The copy is whole and in use, but might not survive a crash: the source stays, hidden, and the caller is told.
+    fs.log.error('sync-failed', { name: unterminated(at.ref.bytes), error: errnoName(-durable) });
+    return -EIO;
   }
-  redirectHandles(fs, node, at, upper, made);
-  const removed = removeSource(fs, at, source);
+  const removed = removeSource(fs, at, upper, source, made);
+  if (removed === 'gone') return CHANGED;
   reportMigrated(fs, node, at.layer, source, made, report, performance.now() - started, removed);
-  return result;
+  return 0;
 }
 
 function fill(
@@ -112,9 +132,9 @@ function fill(
   }
   const described = copyMetadata(from, copy.fd, source, xattrPolicy(fs, at.ref.bytes));
   if (described < 0) return described;
-  const changed = compareAgain(from, at, source);
-  if (changed < 0) return changed;
-  return isFile ? fsync(copy.fd) : 0;
+  // Last of all, since the sync of a large file takes its time.
+  const durable = isFile ? fsync(copy.fd) : 0;
+  return durable < 0 ? durable : compareAgain(from, at, source);
 }
 
 function openSource(dir: number, name: CString, source: Stat): number {

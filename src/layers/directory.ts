@@ -33,7 +33,9 @@ const MERGED = 2;
 export function openDirectory(fs: FileSystem, node: NodeId): number {
   const sides = allSides(fs, node);
   if (typeof sides === 'number') return sides;
-  if (sides.length > 1 || node === ROOT_ID) return openMerged(fs, node, sides);
+  // A lower layer's own offsets would not do: files leave it while they are listed, and the kernel asks for what comes after them.
+  if (sides.length > 1 || (sides[0] !== undefined && sides[0] !== UPPER) || node === ROOT_ID)
+    return openMerged(fs, node, sides);
   const only = sides.length === 1 ? side(fs, node, sides[0] as number) : anyDescriptor(fs, node);
   const fd = only < 0 ? only : open(procPath(only), READ);
   return fd < 0 ? fd : enter(fs, node, fd, SINGLE);
@@ -137,7 +139,7 @@ function startOver(fs: FileSystem, handle: number): number {
   const node = table.handleNode(handle);
   const sides = allSides(fs, node);
   if (typeof sides === 'number') return sides;
-  if (sides.length === 0 || (kind === SINGLE && sides.length === 1)) return 0; // removed meanwhile, or read from the layer itself
+  if (sides.length === 0 || (kind === SINGLE && sides.length === 1 && sides[0] === UPPER)) return 0; // removed meanwhile, or read from the layer itself
   // Who could open the directory may go on reading it, whatever he may now, so the daemon reads for him; unless a server squashes root.
   let listing = fs.caller.asDaemon(() => list(fs, node, sides));
   if (listing === -EACCES || listing === -EPERM) listing = list(fs, node, sides);
@@ -201,8 +203,7 @@ function readSingle(fs: FileSystem, handle: number, offset: Int64, budget: numbe
   const count = getdents(handle, size === buffer.length ? buffer : buffer.subarray(0, size));
   if (count <= 0) return count === -ENOENT ? 0 : count;
   const node = table.handleNode(handle);
-  const layer = table.identity(node, identity) ? identity.layer : 0;
-  const present = presentIn(fs, node, layer);
+  const present = presentIn(fs, node, UPPER);
   let position = offset;
   cursor.load(count);
   while (cursor.next()) {

@@ -15,6 +15,7 @@ export class FileSystem {
   readonly caller: Caller;
   readonly log: Log;
   readonly host: string;
+  readonly generation: number;
   /** Distinguishes the workers of a mount as owners of locks; from 1. */
   readonly worker: number;
   /** Whether the request in hand has been interrupted. */
@@ -25,13 +26,19 @@ export class FileSystem {
   readonly stat = new Stat();
 
   /** @param worker number from 1, unique among the threads of the mount. */
-  constructor(setup: FileSystemSetup, worker: number, interrupted: () => boolean, mayWait: MayWait = MAY_WAIT) {
+  constructor(
+    setup: FileSystemSetup,
+    worker: number,
+    interrupted: () => boolean,
+    mayWait: MayWait = MAY_WAIT,
+  ) {
     this.table = new InodeTable(setup.region);
     this.layers = setup.layers;
     this.policy = setup.policy;
     this.caller = new Caller(setup.policy.switchCredentials, setup.policy.permissions === 'default');
     this.log = new Log(setup.log, setup.logLevel);
     this.host = setup.host;
+    this.generation = setup.generation;
     this.worker = worker;
     this.interrupted = interrupted;
     this.mayWait = mayWait;

@@ -18,6 +18,7 @@ import { anyDescriptor, locate, newPlace, place } from './locate.ts';
 import { lockNode } from './locking.ts';
 import { intern } from './lookup.ts';
 import { writableSide } from './make.ts';
+import { mayChangeMetadata } from './permission.ts';
 import { isPrivate } from './private.ts';
 import { UPPER } from './setup.ts';
 import { side } from './sides.ts';
@@ -55,6 +56,7 @@ function linkSomewhere(fs: FileSystem, node: NodeId, parent: NodeId, name: CStri
     // A mount inside the layer, or a layer that cannot link: the upper one may.
     if (at.layer === UPPER || (result !== -EXDEV && result !== -EROFS)) return result < 0 ? result : at.layer;
   } else if (target !== -ENOENT) return target;
+  if (!mayChangeMetadata(fs, at.dir, at.ref.bytes)) return -EPERM;
   const dir = writableSide(fs, parent);
   if (dir < 0) return dir;
   const copied = copyUp(fs, node, at);

@@ -1,21 +1,27 @@
 // Which layer shows a name, or a node: the question that every operation begins with. The topmost layer that has the name wins, and
 // a layer that fails is never taken for one that does not have it.
 
-import { ENOENT, ESTALE } from '../../protocol/errno.ts';
+import { EACCES, ENOENT, ESTALE } from '../../protocol/errno.ts';
 import type { NodeId } from '../../protocol/types.ts';
 import { type Identity, type NameRef, newIdentity, newNameRef, ROOT_ID } from '../inodes/table.ts';
 import {
   AT_EMPTY_PATH,
   AT_SYMLINK_NOFOLLOW,
+  O_CLOEXEC,
+  O_NOFOLLOW,
+  O_PATH,
   S_IFDIR,
   STATX_BASIC_STATS,
   STATX_BTIME,
 } from '../sys/constants.ts';
 import { type CString, EMPTY } from '../sys/cstring.ts';
+import { close, dupCloexec, openat } from '../sys/fd.ts';
 import { statx } from '../sys/path.ts';
 import type { Stat } from '../sys/stat.ts';
 import type { FileSystem } from './filesystem.ts';
+import { adoptName, isLinked } from './linkindex.ts';
 import { isPrivate } from './private.ts';
+import { UPPER } from './setup.ts';
 import { side, topSide } from './sides.ts';
 
 const MASK = STATX_BASIC_STATS | STATX_BTIME;
@@ -43,11 +49,25 @@ function search(fs: FileSystem, parent: NodeId, name: CString, found: Stat): num
       return dir;
     }
     const result = statx(dir, name, AT_SYMLINK_NOFOLLOW, MASK, found);
-    if (result === 0) return layer;
+    if (result === 0) {
+      if (layer === UPPER || !isLinked(found) || fs.policy.readOnly) return layer;
+      const adopted = adoptName(fs, parent, name, layer, dir, found);
+      if (adopted === -ENOENT) return layer;
+      return adopted < 0 ? adopted : search(fs, parent, name, found);
+    }
     if (result !== -ENOENT) return result;
   }
-  return -ENOENT;
+  return searchUpperAgain(fs, parent, name, found);
 }
+
+/** Another host may have brought it up between the question above and the one below. */
+function searchUpperAgain(fs: FileSystem, parent: NodeId, name: CString, found: Stat): number {
+  const dir = fs.policy.entryTimeoutMs > LONG ? -ENOENT : side(fs, parent, UPPER);
+  return dir < 0 ? -ENOENT : Math.min(statx(dir, name, AT_SYMLINK_NOFOLLOW, MASK, found), UPPER);
+}
+
+/** Names that are kept longer than this many milliseconds are this host's alone (`cache=exclusive`). */
+const LONG = 60_000;
 
 /** Where a node's visible object is: `dir` and `name` on `layer`, with its attributes in the file system's `stat`. */
 export interface Place {
@@ -69,13 +89,23 @@ export function newPlace(): Place {
 export function place(fs: FileSystem, node: NodeId, out: Place): number {
   if (!fs.table.nameOf(node, out.ref)) return -ESTALE;
   let layer = locate(fs, out.ref.parent, out.ref.bytes, fs.stat);
-  // The node is known, so its name was there: another host may have brought it up between two questions.
-  if (layer === -ENOENT) layer = locate(fs, out.ref.parent, out.ref.bytes, fs.stat);
+  // The kernel let the caller come to the node (a working directory, a descriptor passed to him), so it is not hidden from him; what he
+  // wants to do there he does as himself.
+  if (layer === -EACCES && fs.policy.permissions === 'default') {
+    layer = fs.caller.asDaemon(() => locate(fs, out.ref.parent, out.ref.bytes, fs.stat));
+  }
   if (layer < 0) return layer === -ENOENT ? -ESTALE : layer;
   if (fs.stat.type !== fs.table.type(node)) return -ESTALE;
   out.layer = layer;
   out.dir = side(fs, out.ref.parent, layer);
   return 0;
+}
+
+/** An O_PATH descriptor of the object at a place, which the caller of the operation may use as himself; to be closed. */
+export function openObject(fs: FileSystem, at: Place): number {
+  const open = () => openat(at.dir, at.ref.bytes, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+  const fd = open();
+  return fd === -EACCES && fs.policy.permissions === 'default' ? fs.caller.asDaemon(open) : fd;
 }
 
 const identity: Identity = newIdentity();
@@ -86,7 +116,8 @@ export function isSameObject(fs: FileSystem, node: NodeId, layer: number, found:
     fs.table.identity(node, identity) &&
     identity.layer === layer &&
     identity.inoLo === found.inoLo &&
-    identity.inoHi === found.inoHi
+    identity.inoHi === found.inoHi &&
+    identity.device === fs.table.deviceIndex(found.devMajor, found.devMinor, layer)
   );
 }
 
@@ -96,10 +127,11 @@ export function isSameObject(fs: FileSystem, node: NodeId, layer: number, found:
  */
 export function attributes(fs: FileSystem, node: NodeId): number {
   if (fs.table.type(node) === S_IFDIR) return directoryAttributes(fs, node);
-  const layer = place(fs, node, here);
-  if (layer === 0 && (isSameObject(fs, node, here.layer, fs.stat) || fs.table.openCount(node) === 0))
+  const placed = place(fs, node, here);
+  if (placed === 0 && (isSameObject(fs, node, here.layer, fs.stat) || fs.table.openCount(node) === 0)) {
     return here.layer;
-  if (layer < 0 && layer !== -ESTALE) return layer;
+  }
+  if (placed < 0 && placed !== -ESTALE && placed !== -EACCES) return placed;
   const fd = anyDescriptor(fs, node);
   return fd < 0 ? fd : attributesByHandle(fs, fd);
 }
@@ -111,11 +143,19 @@ export function attributesByHandle(fs: FileSystem, handle: number): number {
   return statx(handle, EMPTY, AT_EMPTY_PATH, MASK, fs.stat);
 }
 
-/** A descriptor of an object that has no name any more: kept at its removal, or that of an open handle. -ESTALE if there is none. */
+/**
+ * A descriptor of an object that has no name any more, which stays until the node is forgotten: kept at its removal, or now made from
+ * an open handle. -ESTALE if there is none.
+ */
 export function anyDescriptor(fs: FileSystem, node: NodeId): number {
-  const pinned = fs.table.pinned(node);
+  const { table } = fs;
+  const pinned = table.pinned(node);
   if (pinned >= 0) return pinned;
-  return fs.table.handles(node, oneHandle) > 0 ? (oneHandle[0] as number) : -ESTALE;
+  table.lockHandles(); // so that the handle is not closed, and its number another file's
+  const copy = table.handles(node, oneHandle) > 0 ? dupCloexec(oneHandle[0] as number) : -ESTALE;
+  table.unlockHandles();
+  if (copy >= 0 && !table.pin(node, copy)) close(copy);
+  return copy < 0 ? copy : table.pinned(node);
 }
 
 const oneHandle = new Int32Array(1);

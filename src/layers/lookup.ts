@@ -3,7 +3,7 @@
 
 import { EAGAIN, ENOENT, ESTALE } from '../../protocol/errno.ts';
 import type { NodeId } from '../../protocol/types.ts';
-import { type Identity, type NewNode, newIdentity, newNewNode, ROOT_ID } from '../inodes/table.ts';
+import { type NewNode, newIdentity, newNewNode, ROOT_ID } from '../inodes/table.ts';
 import { S_IFDIR } from '../sys/constants.ts';
 import type { CString } from '../sys/cstring.ts';
 import { close } from '../sys/fd.ts';
@@ -11,7 +11,8 @@ import { Stat } from '../sys/stat.ts';
 import type { FileSystem } from './filesystem.ts';
 import { locate } from './locate.ts';
 import { lockNode } from './locking.ts';
-import { adoptSide, openSide, side } from './sides.ts';
+import { rebind } from './rebind.ts';
+import { adoptSide, openSide, refreshSides, side } from './sides.ts';
 
 /**
  * Looks `name` up in `parent` and counts one lookup of the node. The attributes are in `fs.stat`.
@@ -116,16 +117,9 @@ function gainSide(fs: FileSystem, parent: NodeId, name: CString, layer: number):
   if (!node || node === ROOT_ID || table.type(node) !== S_IFDIR || !table.identity(node, known)) return;
   if (known.layer <= layer) return;
   if (table.dirFd(node, layer) < 0) {
-    table.setCheckedAt(node, 0);
+    refreshSides(fs, node);
     const fd = side(fs, node, layer);
     if (fd < 0 && fd !== -ENOENT) return;
   }
   if (table.dirFd(node, layer) >= 0 && table.dirIdentity(node, layer, known)) rebind(fs, node, known);
-}
-
-/** The node shows another object from now on (copied up, or a directory with a side further up), under the number it had. */
-export function rebind(fs: FileSystem, node: NodeId, identity: Identity): void {
-  fs.table.presented(node, number);
-  fs.table.remember(identity.device, identity.inoLo, identity.inoHi, number.lo, number.hi);
-  fs.table.rebind(node, identity);
 }

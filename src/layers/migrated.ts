@@ -4,6 +4,7 @@ import type { NodeId } from '../../protocol/types.ts';
 import type { Stat } from '../sys/stat.ts';
 import type { CopyReport } from './copydata.ts';
 import type { FileSystem } from './filesystem.ts';
+import type { SourceEnd } from './source.ts';
 
 const path = new Uint8Array(8192);
 
@@ -15,7 +16,7 @@ export function reportMigrated(
   made: Stat,
   report: CopyReport,
   milliseconds: number,
-  removed: boolean,
+  end: SourceEnd,
 ): void {
   fs.log.info('migrated', {
     path: pathOf(fs, node),
@@ -27,7 +28,7 @@ export function reportMigrated(
     ms: Math.round(milliseconds),
     from: source.inoHi * 2 ** 32 + source.inoLo,
     to: made.inoHi * 2 ** 32 + made.inoLo,
-    source: removed ? 'removed' : 'kept',
+    source: end,
   });
 }
 

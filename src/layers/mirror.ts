@@ -1,16 +1,19 @@
 // Directories that a layer lacks on the way to a new entry are made there with the owner, mode, ACLs, xattrs and times that the merged
 // tree shows. Each appears complete, by one rename out of our private directory, so that nobody ever meets one with other permissions.
 
-import { EACCES, EEXIST, ENOENT, EPERM, ESTALE } from '../../protocol/errno.ts';
+import { EACCES, EEXIST, ENOENT, ENOTDIR, EPERM, ESTALE, EXDEV } from '../../protocol/errno.ts';
 import type { NodeId } from '../../protocol/types.ts';
 import { newIdentity, newNameRef } from '../inodes/table.ts';
-import { AT_EMPTY_PATH, STATX_BASIC_STATS } from '../sys/constants.ts';
+import { AT_EMPTY_PATH, AT_REMOVEDIR, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS } from '../sys/constants.ts';
+import { geteuid } from '../sys/credentials.ts';
 import { type CString, EMPTY } from '../sys/cstring.ts';
-import { statx } from '../sys/path.ts';
+import { close } from '../sys/fd.ts';
+import { mkdirat, statx, unlinkat } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
 import { copyMetadata } from './copymeta.ts';
+import { isEmptySide } from './empty.ts';
 import type { FileSystem } from './filesystem.ts';
-import { rebind } from './lookup.ts';
+import { rebind } from './rebind.ts';
 import { adoptSide, openSide, side, topSide } from './sides.ts';
 import { syncDirectory } from './sync.ts';
 import { dropTemporary, makeTemporary, publish } from './temporary.ts';
@@ -40,6 +43,8 @@ export function mirror(fs: FileSystem, node: NodeId, layer: number): number {
   if (!fs.table.nameOf(node, ref)) return -ESTALE;
   const parent = mirror(fs, ref.parent, layer);
   if (parent < 0) return parent;
+  const hider = findHider(fs, ref.parent, ref.bytes, layer);
+  if (hider < 0) return hider;
   const top = topSide(fs, node);
   if (top < 0) return top === -ENOENT ? -ESTALE : top;
   const source = side(fs, node, top);
@@ -48,6 +53,20 @@ export function mirror(fs: FileSystem, node: NodeId, layer: number): number {
   if (made < 0 && made !== -EEXIST) return made;
   return adoptMade(fs, node, layer, parent, ref.bytes, top);
 }
+
+/** A non-directory of that name further up would hide what is made. @returns 0, -ENOTDIR, or the errno of a layer that cannot be asked. */
+function findHider(fs: FileSystem, parent: NodeId, name: CString, layer: number): number {
+  for (let above = 0; above < layer; above++) {
+    const dir = side(fs, parent, above);
+    if (dir === -ENOENT) continue;
+    const found = dir < 0 ? dir : statx(dir, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, hiding);
+    if (found === 0 && !hiding.isDirectory) return -ENOTDIR;
+    if (found < 0 && found !== -ENOENT) return found;
+  }
+  return 0;
+}
+
+const hiding = new Stat();
 
 function makeSide(fs: FileSystem, source: number, layer: number, parent: number, name: CString): number {
   const stat = new Stat();
@@ -58,7 +77,23 @@ function makeSide(fs: FileSystem, source: number, layer: number, parent: number,
   let done = copyMetadata(source, temporary.fd, stat, xattrPolicy(fs, name));
   if (done === 0) done = publish(temporary, parent, name);
   dropTemporary(temporary, done === 0);
+  if (done === -EXDEV) done = makeInPlace(fs, source, stat, parent, name);
   return done === 0 ? syncDirectory(parent) : done;
+}
+
+// Quota projects and subvolumes part a directory from our private one. Made in place it is the daemon's own and closed until it is complete;
+// it is dressed only if it is what was made: empty, and nobody else's.
+function makeInPlace(fs: FileSystem, source: number, stat: Stat, parent: number, name: CString): number {
+  const made = mkdirat(parent, name, 0o700);
+  if (made < 0) return made;
+  const now = new Stat();
+  const fd = openSide(parent, name, now);
+  if (fd < 0) return fd;
+  const ours = now.uid === geteuid() && (now.mode & 0o7077) === 0 && isEmptySide(fd) === 0;
+  const done = ours ? copyMetadata(source, fd, stat, xattrPolicy(fs, name)) : -EACCES;
+  close(fd);
+  if (done < 0) unlinkat(parent, name, AT_REMOVEDIR);
+  return done;
 }
 
 function adoptMade(

@@ -1,7 +1,7 @@
 // Opening files. A file handle is the backing descriptor itself; what is opened for writing is on the upper layer, copied up if need be
 // after the layer has said that the caller may write.
 
-import { EBUSY, EEXIST, EIO, ELOOP, ENOENT, EROFS, ESTALE } from '../../protocol/errno.ts';
+import { EBUSY, EEXIST, EIO, EISDIR, ELOOP, ENOENT, EROFS, ESTALE } from '../../protocol/errno.ts';
 import type { NodeId } from '../../protocol/types.ts';
 import { newIdentity } from '../inodes/table.ts';
 import {
@@ -19,6 +19,7 @@ import {
   O_RDONLY,
   O_SYNC,
   O_TRUNC,
+  S_IFDIR,
   S_IFREG,
   STATX_BASIC_STATS,
   STATX_BTIME,
@@ -32,7 +33,7 @@ import { anyDescriptor, newPlace, place } from './locate.ts';
 import { lockNode } from './locking.ts';
 import { intern, lookup } from './lookup.ts';
 import { roomFor } from './make.ts';
-import { mayWrite } from './permission.ts';
+import { mayOpen } from './permission.ts';
 import { UPPER } from './setup.ts';
 
 /** Kinds of handles in the inode table. */
@@ -78,7 +79,7 @@ function openForWriting(fs: FileSystem, node: NodeId, flags: number): number {
     }
     if (found < 0) return found;
     if (at.layer !== UPPER) {
-      const allowed = mayWrite(fs, at.dir, at.ref.bytes);
+      const allowed = mayOpen(fs, at.dir, at.ref.bytes, flags);
       if (allowed < 0) return allowed;
       const copied = copyUp(fs, node, at, (flags & O_TRUNC) !== 0 ? 0 : undefined);
       if (copied < 0) return copied;
@@ -150,8 +151,8 @@ export function createFile(
     const dir = roomFor(fs, parent, name);
     if (dir === -EEXIST && (flags & O_EXCL) === 0) {
       const opened = openExisting(fs, parent, name, flags, out);
-      if (opened === -ENOENT || opened === -ESTALE) continue;
-      return opened;
+      if (opened !== -ENOENT) return opened;
+      continue;
     }
     if (dir < 0) return dir;
     fs.caller.mask(umask);
@@ -175,6 +176,7 @@ function enterCreated(
     const node = intern(fs, parent, name, UPPER, fs.stat);
     result = node < 0 ? node : fs.table.openHandle(fd, node as NodeId, flags, FILE_HANDLE);
     if (node > 0) out.node = node as NodeId;
+    if (node > 0 && result < 0) forgetOne(fs, out.node);
   }
   if (result < 0) close(fd);
   else out.handle = fd;
@@ -184,16 +186,34 @@ function enterCreated(
 function openExisting(fs: FileSystem, parent: NodeId, name: CString, flags: number, out: Created): number {
   const node = lookup(fs, parent, name);
   if (node < 0) return node;
-  const handle = openFile(fs, node as NodeId, flags);
-  if (handle < 0) {
-    const closing: number[] = [];
-    fs.table.forget(node as NodeId, 1, closing);
-    for (const fd of closing) close(fd);
-    return handle;
+  let handle = openKind(fs, node as NodeId, flags);
+  if (handle >= 0) {
+    // What the open did to the file (O_TRUNC, copy-up) is to be seen at once.
+    const seen = statx(handle, EMPTY, AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_BTIME, fs.stat);
+    if (seen === 0) {
+      out.node = node as NodeId;
+      out.handle = handle;
+      return 0;
+    }
+    closeHandle(fs, handle);
+    handle = seen;
   }
-  out.node = node as NodeId;
-  out.handle = handle;
-  return 0;
+  forgetOne(fs, node as NodeId);
+  return handle;
+}
+
+/** Anything but a file has come there since the kernel looked: it shall look again. */
+function openKind(fs: FileSystem, node: NodeId, flags: number): number {
+  const type = fs.table.type(node);
+  if (type === S_IFDIR) return -EISDIR;
+  return type === S_IFREG ? openFile(fs, node, flags) : -ESTALE;
+}
+
+/** Takes back the lookup of an operation that failed after all. */
+function forgetOne(fs: FileSystem, node: NodeId): void {
+  const closing: number[] = [];
+  fs.table.forget(node, 1, closing);
+  for (const fd of closing) close(fd);
 }
 
 /** RELEASE and RELEASEDIR: the handle leaves the table first, so that nothing replaces its descriptor while it is closed. */

@@ -5,24 +5,51 @@ import type { NodeId } from '../../protocol/types.ts';
 import {
   AT_EACCESS,
   AT_EMPTY_PATH,
-  AT_SYMLINK_NOFOLLOW,
+  O_ACCMODE,
+  O_CLOEXEC,
+  O_NOFOLLOW,
+  O_NONBLOCK,
+  O_RDONLY,
+  O_RDWR,
+  O_TRUNC,
+  O_WRONLY,
+  S_ISVTX,
+  STATX_ATTR_APPEND,
+  STATX_ATTR_IMMUTABLE,
   STATX_BASIC_STATS,
   W_OK,
   X_OK,
 } from '../sys/constants.ts';
 import { type CString, EMPTY } from '../sys/cstring.ts';
+import { close, openat } from '../sys/fd.ts';
 import { faccessat, statx } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
 import type { FileSystem } from './filesystem.ts';
 import { side, topSide } from './sides.ts';
 
 /**
- * Whether the caller may write the object `name` in `dir` of a layer.
- * @returns 0, -EACCES, -EROFS or another negative errno.
+ * Whether the caller may open the lower file that was just found (attributes in `fs.stat`) with `flags`, asked by opening it as he would,
+ * but for O_TRUNC: the layer's own word on modes, ACLs, immutable and append-only files.
+ * @returns 0, -EACCES, -EPERM, or another negative errno.
  */
-export function mayWrite(fs: FileSystem, dir: number, name: CString): number {
-  const result = faccessat(dir, name, W_OK, AT_EACCESS | AT_SYMLINK_NOFOLLOW);
-  return settled(fs, result);
+export function mayOpen(fs: FileSystem, dir: number, name: CString, flags: number): number {
+  if ((fs.stat.attributes & (STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND)) !== 0) return -EPERM;
+  // Truncating is writing, whatever the access mode says.
+  const writes = (flags & O_TRUNC) !== 0 && (flags & O_ACCMODE) === O_RDONLY ? O_RDWR : flags & O_ACCMODE;
+  const fd = openat(dir, name, writes | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  if (fd < 0) return settled(fs, fd);
+  close(fd);
+  return 0;
+}
+
+/**
+ * Whether the caller may be thought to change the metadata of the object that was just found (attributes in `fs.stat`), before it is
+ * copied up for that: who may not is left to the lower layer, which refuses him.
+ */
+export function mayChangeMetadata(fs: FileSystem, dir: number, name: CString): boolean {
+  const uid = fs.caller.requester;
+  if (uid === 0 || uid === fs.stat.uid) return true;
+  return fs.stat.isFile && mayOpen(fs, dir, name, O_WRONLY) === 0;
 }
 
 /** Whether the caller may add or remove names in a merged directory, by the directory that users see. @returns 0 or a negative errno. */
@@ -48,7 +75,6 @@ export function mayTakeAway(fs: FileSystem, parent: NodeId, found: Stat): number
 }
 
 const dir = new Stat();
-const S_ISVTX = 0o1000;
 
 // A read-only layer does not tell, nor do kernels before 5.8 for another identity than the process's own (faccessat2): then the kernel's
 // check with our attributes is the word.

@@ -1,6 +1,7 @@
 // Opening the layers for a mount, on the main thread: descriptors of their roots, the inode table with its root, and the sweep of what
 // a dead daemon of this host has left unfinished.
 
+import { randomBytes } from 'node:crypto';
 import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { ENOENT, errnoName } from '../../protocol/errno.ts';
@@ -55,6 +56,7 @@ export function prepareFileSystem(options: PrepareOptions): FileSystemSetup {
     policy: { ...options.policy, switchCredentials: maySwitch() },
     log: options.log,
     logLevel: options.logLevel,
+    generation: randomBytes(4).readUInt32LE(),
     host: hostTag(),
   };
   if (!options.policy.readOnly) sweep(setup, new Log(options.log, options.logLevel));

@@ -22,14 +22,17 @@ export function isPrivate(parent: NodeId, name: CString): boolean {
   return true;
 }
 
-/** The folders of ours: `work` for what is being made, `aside` for hidden trees whose name was removed above them. */
-export type PrivateFolder = 'work' | 'aside';
+/**
+ * The folders of ours: `work` for what is being made, `aside` for hidden trees whose name was removed above them, `links` for the link
+ * index (linkindex.ts).
+ */
+export type PrivateFolder = 'work' | 'aside' | 'links';
 
 /**
  * Opens a folder of our directory in one layer, making it if need be; call it as the daemon. The caller closes it.
  * @returns descriptor, or -EACCES / -ENOTDIR when something of that name is there that is not ours alone.
  */
-export function openPrivate(root: number, folder: PrivateFolder): number {
+function openPrivate(root: number, folder: PrivateFolder): number {
   const ours = openOwn(root, NAME);
   if (ours < 0) return ours;
   const fd = openOwn(ours, cstring(folder));
@@ -37,7 +40,9 @@ export function openPrivate(root: number, folder: PrivateFolder): number {
   return fd;
 }
 
+/** As `openPrivate`, in a layer of the mount; -EACCES for anybody but the daemon, who alone may make it. */
 export function openPrivateOf(fs: FileSystem, layer: number, folder: PrivateFolder): number {
+  if (!fs.caller.isDaemon) return -EACCES;
   return openPrivate((fs.layers[layer] as { fd: number }).fd, folder);
 }
 

@@ -4,41 +4,46 @@
 import { errnoName } from '../../protocol/errno.ts';
 import type { NodeId } from '../../protocol/types.ts';
 import { newIdentity } from '../inodes/table.ts';
-import { O_CLOEXEC, O_DIRECT, O_NOFOLLOW, O_NONBLOCK, O_RDONLY } from '../sys/constants.ts';
-import { close, dup3, openat } from '../sys/fd.ts';
+import { O_CLOEXEC, O_DIRECT, O_NOATIME, O_NONBLOCK, O_RDONLY, S_IFREG } from '../sys/constants.ts';
+import { close, dup3, open as reopen } from '../sys/fd.ts';
+import { procPath } from '../sys/path.ts';
 import type { Stat } from '../sys/stat.ts';
 import type { FileSystem } from './filesystem.ts';
 import type { Place } from './locate.ts';
-import { rebind } from './lookup.ts';
+import { rebind } from './rebind.ts';
 import { UPPER } from './setup.ts';
 
-/** More handles than this on one file are looked at in several rounds by `redirectHandles`. */
-const open = new Int32Array(65536);
+/** As many handles as a process can have descriptors, which fs.nr_open bounds. */
+const open = new Int32Array(1 << 20);
 const identity = newIdentity();
 
-/** The node shows its copy (`made`, in the upper directory `upper`) from now on, and so do its open handles. */
-export function redirectHandles(fs: FileSystem, node: NodeId, at: Place, upper: number, made: Stat): void {
+/**
+ * The node shows its copy from now on, and so do its open handles.
+ * @param copy a descriptor of the copy itself: its name may be another object's by now. @param made the copy's attributes.
+ */
+export function redirectHandles(fs: FileSystem, node: NodeId, at: Place, copy: number, made: Stat): void {
   const { table } = fs;
   identity.layer = UPPER;
   identity.device = table.deviceIndex(made.devMajor, made.devMinor, UPPER);
   identity.inoLo = made.inoLo;
   identity.inoHi = made.inoHi;
-  table.detachOthers(node, at.ref.parent, at.ref.bytes);
   // Under one lock with "a handle is added or removed": an opener that found the lower file adds its handle before, and is
   // redirected, or after, and sees the new identity.
   table.lockHandles();
   try {
     rebind(fs, node, identity);
-    const count = table.handles(node, open);
-    for (let i = 0; i < count; i++) {
-      const handle = open[i] as number;
-      const flags = table.handleFlags(handle) & O_DIRECT;
-      const fd = openat(upper, at.ref.bytes, flags | O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-      const result = fd < 0 ? fd : dup3(fd, handle, O_CLOEXEC);
-      if (fd >= 0) close(fd);
-      if (result < 0) fs.log.error('redirect-failed', { handle, error: errnoName(-result) });
-    }
+    table.detachOthers(node, at.ref.parent, at.ref.bytes);
+    const count = made.type === S_IFREG ? table.handles(node, open) : 0;
+    for (let i = 0; i < count; i++) redirect(fs, open[i] as number, copy);
   } finally {
     table.unlockHandles();
   }
+}
+
+function redirect(fs: FileSystem, handle: number, copy: number): void {
+  const flags = fs.table.handleFlags(handle) & (O_DIRECT | O_NOATIME);
+  const fd = reopen(procPath(copy), flags | O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  const result = fd < 0 ? fd : dup3(fd, handle, O_CLOEXEC);
+  if (fd >= 0) close(fd);
+  if (result < 0) fs.log.error('redirect-failed', { handle, error: errnoName(-result) });
 }

@@ -1,18 +1,18 @@
 // unlink and rmdir: lowest layer first, the visible entry last, so that a refusal leaves the entry visible and nothing reappears.
 
-import { EEXIST, EISDIR, ENOENT, ENOTDIR, ENOTEMPTY, EROFS } from '../../protocol/errno.ts';
+import { EEXIST, EISDIR, ENOTDIR, ENOTEMPTY, EROFS } from '../../protocol/errno.ts';
 import type { NodeId } from '../../protocol/types.ts';
-import { AT_REMOVEDIR, O_CLOEXEC, O_DIRECTORY, O_NOFOLLOW, O_PATH, O_RDONLY } from '../sys/constants.ts';
-import { type CString, cstring } from '../sys/cstring.ts';
-import { DirentCursor } from '../sys/dirents.ts';
-import { close, getdents, openat } from '../sys/fd.ts';
+import { AT_REMOVEDIR, O_CLOEXEC, O_NOFOLLOW, O_PATH } from '../sys/constants.ts';
+import type { CString } from '../sys/cstring.ts';
+import { close, openat } from '../sys/fd.ts';
 import { unlinkat } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
+import { isEmpty } from './empty.ts';
 import type { FileSystem } from './filesystem.ts';
 import { removeHidden } from './hidden.ts';
 import { locate } from './locate.ts';
 import { lockNode } from './locking.ts';
-import { allSides, side } from './sides.ts';
+import { side } from './sides.ts';
 
 const visible = new Stat();
 
@@ -83,38 +83,4 @@ export function removeDirectory(fs: FileSystem, parent: NodeId, name: CString): 
 /** Which layers' entries are part of the merged directory; all of them, to be safe, when the node is not known. */
 export function sidesOf(fs: FileSystem, node: NodeId): (layer: number) => boolean {
   return (layer) => !node || fs.table.dirFd(node, layer) >= 0;
-}
-
-const DOT = cstring('.');
-const cursor = new DirentCursor(new Uint8Array(32768));
-
-/** @returns 0 when no side of the directory holds anything, -ENOTEMPTY, or the errno of a side that cannot be read. */
-export function isEmpty(fs: FileSystem, node: NodeId): number {
-  const sides = allSides(fs, node);
-  if (typeof sides === 'number') return sides;
-  // As the daemon: who may remove a directory need not be allowed to read it.
-  return fs.caller.asDaemon(() => {
-    for (const layer of sides) {
-      const result = isEmptySide(side(fs, node, layer));
-      if (result < 0) return result;
-    }
-    return 0;
-  });
-}
-
-function isEmptySide(dir: number): number {
-  const fd = openat(dir, DOT, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return fd === -ENOENT ? 0 : fd;
-  let result = 0;
-  while (result === 0) {
-    const count = getdents(fd, cursor.bytes);
-    if (count <= 0) {
-      result = count;
-      break;
-    }
-    cursor.load(count);
-    while (cursor.next()) if (!cursor.isDot) result = -ENOTEMPTY;
-  }
-  close(fd);
-  return result === -ENOENT ? 0 : result;
 }

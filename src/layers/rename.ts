@@ -2,6 +2,7 @@
 // the old or the new content, and nothing that was hidden under the source's name appears.
 
 import {
+  EBUSY,
   EEXIST,
   EINVAL,
   EISDIR,
@@ -16,13 +17,14 @@ import type { NodeId } from '../../protocol/types.ts';
 import { O_CLOEXEC, O_NOFOLLOW, O_PATH, RENAME_NOREPLACE } from '../sys/constants.ts';
 import type { CString } from '../sys/cstring.ts';
 import { close, openat } from '../sys/fd.ts';
-import { renameat2 } from '../sys/path.ts';
+import { linkat, renameat2, unlinkat } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
 import { copyUp } from './copyup.ts';
 import type { FileSystem } from './filesystem.ts';
 import { removeHidden } from './hidden.ts';
 import { locate, newPlace } from './locate.ts';
 import { lockTwo } from './locking.ts';
+import { lookup } from './lookup.ts';
 import { writableSide } from './make.ts';
 import { ensureSide } from './mirror.ts';
 import { mayChangeEntries, mayTakeAway } from './permission.ts';
@@ -85,15 +87,20 @@ function renameEnds(fs: FileSystem, from: End, to: End, flags: number): number {
     if (from.stat.isDirectory && !to.stat.isDirectory) return -ENOTDIR;
     if (!from.stat.isDirectory && to.stat.isDirectory) return -EISDIR;
   }
-  return from.stat.isDirectory ? renameDirectory(fs, from, to) : renameFile(fs, from, to);
+  return from.stat.isDirectory ? renameDirectory(fs, from, to, flags) : renameFile(fs, from, to, flags);
 }
 
-function renameFile(fs: FileSystem, from: End, to: End): number {
-  if (from.layer === UPPER) return moveWithin(fs, UPPER, from, writableSide(fs, to.parent), to);
+function renameFile(fs: FileSystem, from: End, to: End, flags: number): number {
+  if (to.layer >= 0 && to.layer !== from.layer) {
+    // Its own layer would say whether it may be replaced, but is asked only when the new content has its name.
+    const replaceable = mayTakeAway(fs, to.parent, to.stat);
+    if (replaceable < 0) return replaceable;
+  }
+  if (from.layer === UPPER) return moveWithin(fs, UPPER, from, writableSide(fs, to.parent), to, flags);
   // Where a higher layer has the target, that would go on being shown; elsewhere the file stays in its own layer.
   const covered = to.layer >= 0 && to.layer < from.layer;
   if (!covered) {
-    const result = moveWithin(fs, from.layer, from, targetSide(fs, to.parent, from.layer), to);
+    const result = moveWithin(fs, from.layer, from, targetSide(fs, to.parent, from.layer), to, flags);
     if (!mayMoveUp(result)) return result;
   }
   const allowed = mayTakeAway(fs, from.parent, from.stat);
@@ -101,7 +108,7 @@ function renameFile(fs: FileSystem, from: End, to: End): number {
   const target = writableSide(fs, to.parent);
   if (target < 0) return target;
   const copied = copySourceUp(fs, from);
-  return copied < 0 ? copied : moveWithin(fs, UPPER, from, target, to);
+  return copied < 0 ? copied : moveWithin(fs, UPPER, from, target, to, flags);
 }
 
 /** The target directory in the layer in which a file is to move. */
@@ -123,18 +130,33 @@ function mayMoveUp(result: number): boolean {
 const at = newPlace();
 
 function copySourceUp(fs: FileSystem, from: End): number {
-  const node = fs.table.find(from.parent, from.name) as NodeId;
-  return node ? copyUp(fs, node, at) : -ENOENT;
+  const node = lookup(fs, from.parent, from.name);
+  if (node < 0) return node;
+  const copied = copyUp(fs, node as NodeId, at);
+  const closing: number[] = [];
+  fs.table.forget(node as NodeId, 1, closing);
+  for (const fd of closing) close(fd);
+  if (copied < 0) return copied;
+  // A file with several names may have come up under another one; looking for this one gives it to the copy.
+  const layer = locate(fs, from.parent, from.name, from.stat);
+  return layer === UPPER ? 0 : layer < 0 ? layer : -EBUSY;
 }
 
-function moveWithin(fs: FileSystem, layer: number, from: End, target: number, to: End): number {
+function moveWithin(
+  fs: FileSystem,
+  layer: number,
+  from: End,
+  target: number,
+  to: End,
+  flags: number,
+): number {
   if (target < 0) return target;
   const dir = side(fs, from.parent, layer);
   if (dir < 0) return dir;
   const hidden = removeHidden(fs, from.parent, from.name, layer);
   if (hidden < 0) return hidden;
   const pin = pinTarget(fs, to);
-  const result = renameat2(dir, from.name, target, to.name, 0);
+  const result = renameIn(dir, from.name, target, to.name, flags);
   if (result < 0) {
     if (pin >= 0) close(pin);
     return result;
@@ -143,6 +165,14 @@ function moveWithin(fs: FileSystem, layer: number, from: End, target: number, to
   fs.table.rename(from.parent, from.name, to.parent, to.name);
   dropOldTargets(fs, layer, to);
   return 0;
+}
+
+// Another host may have taken the name since it was found free, so the layer decides; some (NFS, GlusterFS) know no flags.
+function renameIn(from: number, name: CString, to: number, newName: CString, flags: number): number {
+  const result = renameat2(from, name, to, newName, flags);
+  if (result !== -EINVAL || flags !== RENAME_NOREPLACE) return result;
+  const linked = linkat(from, name, to, newName, 0);
+  return linked < 0 ? linked : unlinkat(from, name, 0);
 }
 
 function pinTarget(fs: FileSystem, to: End): number {

@@ -3,8 +3,8 @@
 
 import {
   EEXIST,
+  EINVAL,
   EISDIR,
-  ENOENT,
   ENOTDIR,
   ENOTEMPTY,
   ESTALE,
@@ -12,77 +12,81 @@ import {
   errnoName,
 } from '../../protocol/errno.ts';
 import type { NodeId } from '../../protocol/types.ts';
-import { AT_REMOVEDIR } from '../sys/constants.ts';
-import { renameat2, unlinkat } from '../sys/path.ts';
+import { renameat2 } from '../sys/path.ts';
+import { isEmpty } from './empty.ts';
 import type { FileSystem } from './filesystem.ts';
 import { removeHidden } from './hidden.ts';
 import { mirror } from './mirror.ts';
-import { mayChangeEntries } from './permission.ts';
-import { forgetName, isEmpty, sidesOf } from './remove.ts';
+import { mayChangeEntries, mayTakeAway } from './permission.ts';
+import { forgetName, sidesOf } from './remove.ts';
 import type { End } from './rename.ts';
-import { allSides, side } from './sides.ts';
+import { allSides, refreshSides, side } from './sides.ts';
+import { TargetAside } from './targetaside.ts';
 import { unterminated } from './xattrpolicy.ts';
 
-/** @returns 0, -ENOTEMPTY, -EXDEV where a layer cannot take the directory's new place (the caller then copies), or a negative errno. */
-export function renameDirectory(fs: FileSystem, from: End, to: End): number {
+/**
+ * @param flags RENAME_NOREPLACE or 0. @returns 0, -ENOTEMPTY, -EXDEV where a layer cannot take the directory's new place (programs then
+ * copy it, as between file systems), or a negative errno.
+ */
+export function renameDirectory(fs: FileSystem, from: End, to: End, flags: number): number {
   const locked = fs.table.lockStructureExclusive(fs.worker, fs.interrupted);
   if (locked < 0) return locked;
   try {
-    return renameLocked(fs, from, to);
+    return renameLocked(fs, from, to, flags);
   } finally {
     fs.table.unlockStructureExclusive(fs.worker);
   }
 }
 
-function renameLocked(fs: FileSystem, from: End, to: End): number {
+function renameLocked(fs: FileSystem, from: End, to: End, flags: number): number {
   const node = fs.table.find(from.parent, from.name) as NodeId;
   const old = fs.table.find(to.parent, to.name) as NodeId;
   if (!node || (to.layer >= 0 && !old)) return -ESTALE;
+  refreshSides(fs, node);
   const sides = allSides(fs, node);
   if (typeof sides === 'number') return sides;
-  if (to.layer >= 0) {
-    const empty = isEmpty(fs, old);
-    if (empty < 0) return empty;
-  }
-  const allowed = mayChangeEntries(fs, to.parent);
-  if (allowed < 0) return allowed;
-  for (const layer of sides) {
-    const target = mirror(fs, to.parent, layer);
-    if (target < 0) return target === -EEXIST || target === -ENOTDIR ? -EXDEV : target;
-  }
-  const cleared = clearTarget(fs, to, old, sides);
-  if (cleared < 0) return cleared;
+  const ready = prepareTarget(fs, to, old, sides);
+  if (ready < 0) return ready;
   const hidden = removeHiddenUnder(fs, from, sides);
   if (hidden < 0) return hidden;
-  const moved = moveAll(fs, from, to, sides);
-  if (moved < 0) return moved;
+  const aside = new TargetAside(fs, to.parent, to.name);
+  const cleared = to.layer >= 0 ? clearTarget(fs, to, old, aside) : 0;
+  const moved = cleared < 0 ? cleared : moveAll(fs, from, to, sides, flags);
+  if (moved < 0) {
+    aside.putBack();
+    return moved;
+  }
+  aside.discard();
   if (to.layer >= 0) forgetName(fs, to.parent, to.name, to.layer, to.stat, -1);
   fs.table.rename(from.parent, from.name, to.parent, to.name);
   return 0;
 }
 
-// Where the source has a side, renameat2 replaces an empty directory in one step; elsewhere the target's side must go before, or the
-// moved directory would merge with it. What is not a directory there is hidden by the old target, and would hide or be shown.
-function clearTarget(fs: FileSystem, to: End, old: NodeId, sides: readonly number[]): number {
-  const isSide = sidesOf(fs, old);
-  for (let layer = fs.layers.length - 1; layer >= 0; layer--) {
-    const dir = side(fs, to.parent, layer);
-    if (dir === -ENOENT) continue;
-    if (dir < 0) return dir;
-    const visible = to.layer >= 0 && old !== 0 && isSide(layer) && fs.table.dirFd(old, layer) >= 0;
-    if (visible && !sides.includes(layer)) {
-      const result = unlinkat(dir, to.name, AT_REMOVEDIR);
-      if (result < 0 && result !== -ENOENT) return result === -EEXIST ? -ENOTEMPTY : result;
-      fs.table.clearDir(old, layer);
-    }
+/** The new parent must be in every layer that has the source; an old target must be an empty directory that the caller may remove. */
+function prepareTarget(fs: FileSystem, to: End, old: NodeId, sides: readonly number[]): number {
+  if (to.layer >= 0) {
+    const empty = isEmpty(fs, old);
+    if (empty < 0) return empty;
   }
-  return to.layer >= 0 ? removeHidden(fs, to.parent, to.name, lowestSide(fs, old), isSide) : 0;
+  const allowed = to.layer >= 0 ? mayTakeAway(fs, to.parent, to.stat) : mayChangeEntries(fs, to.parent);
+  if (allowed < 0) return allowed;
+  for (const layer of sides) {
+    const target = mirror(fs, to.parent, layer);
+    if (target < 0) return target === -EEXIST || target === -ENOTDIR ? -EXDEV : target;
+  }
+  return 0;
 }
 
-function lowestSide(fs: FileSystem, node: NodeId): number {
+/** Takes the old target away in every layer, and then what it has hidden, which would hide or join what comes. */
+function clearTarget(fs: FileSystem, to: End, old: NodeId, aside: TargetAside): number {
   let lowest = 0;
-  for (let layer = 0; layer < fs.layers.length; layer++) if (fs.table.dirFd(node, layer) >= 0) lowest = layer;
-  return lowest;
+  for (let layer = 0; layer < fs.layers.length; layer++) {
+    if (fs.table.dirFd(old, layer) < 0) continue;
+    lowest = layer;
+    const taken = aside.take(layer);
+    if (taken < 0) return taken;
+  }
+  return removeHidden(fs, to.parent, to.name, lowest, sidesOf(fs, old));
 }
 
 /** Entries that the source hides (a file of that name below a directory) would appear when it has gone. */
@@ -90,13 +94,17 @@ function removeHiddenUnder(fs: FileSystem, from: End, sides: readonly number[]):
   return removeHidden(fs, from.parent, from.name, sides[sides.length - 1] as number);
 }
 
-function moveAll(fs: FileSystem, from: End, to: End, sides: readonly number[]): number {
+function moveAll(fs: FileSystem, from: End, to: End, sides: readonly number[], flags: number): number {
   for (let i = sides.length - 1; i >= 0; i--) {
     const layer = sides[i] as number;
-    const result = renameat2(side(fs, from.parent, layer), from.name, side(fs, to.parent, layer), to.name, 0);
+    const old = side(fs, from.parent, layer);
+    const target = side(fs, to.parent, layer);
+    let result = renameat2(old, from.name, target, to.name, flags);
+    // Layers without flags (NFS, GlusterFS) at least never replace anything but an empty directory.
+    if (result === -EINVAL && flags !== 0) result = renameat2(old, from.name, target, to.name, 0);
     if (result === 0) continue;
     moveBack(fs, from, to, sides.slice(i + 1));
-    return result === -EEXIST ? -ENOTEMPTY : result === -EISDIR ? -ENOTDIR : result;
+    return result === -EEXIST && flags === 0 ? -ENOTEMPTY : result === -EISDIR ? -ENOTDIR : result;
   }
   return 0;
 }

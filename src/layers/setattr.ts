@@ -3,15 +3,15 @@
 
 import { EIO, EROFS, ESTALE } from '../../protocol/errno.ts';
 import type { Int64, NodeId } from '../../protocol/types.ts';
-import { AT_FDCWD, O_CLOEXEC, O_NOFOLLOW, O_NONBLOCK, O_PATH, O_WRONLY, S_IFDIR } from '../sys/constants.ts';
+import { AT_FDCWD, O_CLOEXEC, O_NOFOLLOW, O_NONBLOCK, O_WRONLY, S_IFDIR } from '../sys/constants.ts';
 import { close, ftruncate, openat } from '../sys/fd.ts';
 import { chmod, fchownat, procPath, truncate, utimensat } from '../sys/path.ts';
 import type { TimeSpecs } from '../sys/times.ts';
 import { copyUp } from './copyup.ts';
 import type { FileSystem } from './filesystem.ts';
-import { anyDescriptor, newPlace, place } from './locate.ts';
+import { anyDescriptor, newPlace, openObject, place } from './locate.ts';
 import { lockNode } from './locking.ts';
-import { mayWrite } from './permission.ts';
+import { mayChangeMetadata, mayOpen } from './permission.ts';
 import { UPPER } from './setup.ts';
 import { allSides, side } from './sides.ts';
 
@@ -67,7 +67,7 @@ function truncateNode(fs: FileSystem, node: NodeId, size: Int64): number {
   if (found < 0) return found;
   const unchanged = fs.stat.size === size;
   if (at.layer !== UPPER) {
-    const allowed = mayWrite(fs, at.dir, at.ref.bytes);
+    const allowed = mayOpen(fs, at.dir, at.ref.bytes, O_WRONLY);
     if (allowed < 0) return allowed;
     const copied = copyUp(fs, node, at, size);
     if (copied < 0) return copied;
@@ -92,11 +92,11 @@ export function onEachSide(fs: FileSystem, node: NodeId, work: (fd: number) => n
     return fd < 0 ? fd : work(fd);
   }
   if (found < 0) return found;
-  if (at.layer !== UPPER && fs.policy.metadata === 'copyup') {
+  if (at.layer !== UPPER && fs.policy.metadata === 'copyup' && mayChangeMetadata(fs, at.dir, at.ref.bytes)) {
     const copied = copyUp(fs, node, at);
     if (copied < 0) return copied;
   }
-  const fd = openat(at.dir, at.ref.bytes, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+  const fd = openObject(fs, at);
   if (fd < 0) return fd;
   const result = work(fd);
   close(fd);

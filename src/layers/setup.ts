@@ -35,6 +35,8 @@ export interface FileSystemSetup {
   readonly policy: Policy;
   readonly log: LogTarget;
   readonly logLevel: LogLevel;
+  /** A random u32 of this mount. */
+  readonly generation: number;
   /** This host's name, part of the names of temporaries. */
   readonly host: string;
 }

@@ -2,7 +2,7 @@
 // keeps while the kernel knows the node. A side is found when it is first needed, so a name that the upper layer has is served
 // without asking any lower one, and an absent side is asked for again after the attribute timeout, since another host may have made it.
 
-import { ENOENT, ENOTDIR, ESTALE } from '../../protocol/errno.ts';
+import { EACCES, ENOENT, ENOTDIR, ESTALE } from '../../protocol/errno.ts';
 import type { NodeId } from '../../protocol/types.ts';
 import { newIdentity, newNameRef, ROOT_ID } from '../inodes/table.ts';
 import {
@@ -33,8 +33,21 @@ const stat = new Stat();
 export function side(fs: FileSystem, node: NodeId, layer: number): number {
   const fd = fs.table.dirFd(node, layer);
   if (fd >= 0) return fd;
-  if (fd === ABSENT && isFresh(fs, node)) return -ENOENT;
-  return findSides(fs, node, layer);
+  if (fd === ABSENT) {
+    if (isFresh(fs, node)) return -ENOENT;
+    refreshSides(fs, node);
+  }
+  const found = findSides(fs, node, layer);
+  // The kernel has let the caller come this far (a working directory, a passed descriptor): which layers have the directory is not his
+  // secret to be kept from him. A server that squashes root was asked by him first.
+  const refused = found === -EACCES && fs.policy.permissions === 'default';
+  return refused ? fs.caller.asDaemon(() => findSides(fs, node, layer)) : found;
+}
+
+/** Has every layer that was found not to have the directory asked again: before the answer "nothing is there" decides something. */
+export function refreshSides(fs: FileSystem, node: NodeId): void {
+  fs.table.expireAbsent(node);
+  fs.table.setCheckedAt(node, now());
 }
 
 /** The topmost layer that has the directory, from `from` down. @returns layer index, or a negative errno. */
@@ -106,7 +119,6 @@ function findSides(fs: FileSystem, node: NodeId, layer: number): number {
       wanted = kept >= 0 ? kept : -ENOENT; // another thread has made it meanwhile
     } else if (wanted < 0) return wanted;
   }
-  table.setCheckedAt(node, now());
   return wanted;
 }
 

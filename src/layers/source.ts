@@ -5,22 +5,47 @@ import { AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS } from '../sys/constants.ts';
 import { statx, unlinkat } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
 import type { FileSystem } from './filesystem.ts';
+import { isLinked, setSourceAside } from './linkindex.ts';
 import type { Place } from './locate.ts';
 import { unterminated } from './xattrpolicy.ts';
 
+/**
+ * `removed`; `kept` hidden under its copy, to be removed when the name is; or `gone`, since somebody deleted or renamed it while the copy
+ * was published: then the copy has been taken back.
+ */
+export type SourceEnd = 'removed' | 'kept' | 'gone';
+
 const now = new Stat();
 
-/** @returns whether the source is gone. If not, it lies hidden under its copy, and is removed when the name is. */
-export function removeSource(fs: FileSystem, at: Place, source: Stat): boolean {
-  const found = statx(at.dir, at.ref.bytes, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, now);
-  if (found === -ENOENT) return true;
-  const result = found < 0 ? found : now.sameObject(source) ? unlinkat(at.dir, at.ref.bytes, 0) : 0;
-  if (result === 0) return now.sameObject(source);
+/** @param upper the directory that has the copy. @param made the copy's attributes. */
+export function removeSource(fs: FileSystem, at: Place, upper: number, source: Stat, made: Stat): SourceEnd {
+  const name = at.ref.bytes;
+  const found = statx(at.dir, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, now);
+  // Only who has published removes a source, so somebody else meant the file: he must not get it back.
+  if (found === -ENOENT || (found === 0 && !now.sameObject(source))) return takeBack(fs, at, upper, made);
+  const result = found < 0 ? found : takeAway(fs, at, source);
+  if (result === 0 || result === -ENOENT) return 'removed';
   fs.log.warn('source-kept', {
-    name: unterminated(at.ref.bytes),
+    name: unterminated(name),
     layer: at.layer,
     error: errnoName(-result),
     consequence: 'the copy is in use; the source stays hidden below it until the name is deleted',
   });
-  return false;
+  return 'kept';
+}
+
+function takeAway(fs: FileSystem, at: Place, source: Stat): number {
+  if (isLinked(source)) return setSourceAside(fs, at.layer, at.dir, at.ref.bytes, source);
+  return unlinkat(at.dir, at.ref.bytes, 0);
+}
+
+function takeBack(fs: FileSystem, at: Place, upper: number, made: Stat): SourceEnd {
+  const found = statx(upper, at.ref.bytes, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, now);
+  if (found === 0 && now.sameObject(made)) {
+    const result = unlinkat(upper, at.ref.bytes, 0);
+    if (result < 0 && result !== -ENOENT) {
+      fs.log.error('copy-of-deleted-kept', { name: unterminated(at.ref.bytes), error: errnoName(-result) });
+    }
+  }
+  return 'gone';
 }

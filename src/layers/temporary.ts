@@ -115,7 +115,9 @@ export function publish(temporary: Temporary, dir: number, name: CString): numbe
 function renameDirectory(work: number, temporary: CString, dir: number, name: CString): number {
   const reserved = mkdirat(dir, name, 0o700);
   if (reserved < 0) return reserved;
-  return renameat2(work, temporary, dir, name, 0);
+  const renamed = renameat2(work, temporary, dir, name, 0);
+  if (renamed < 0) unlinkat(dir, name, AT_REMOVEDIR);
+  return renamed;
 }
 
 /** Closes what a temporary holds, and removes it where it has not been published. */

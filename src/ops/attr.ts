@@ -46,7 +46,8 @@ export function linksOf(fs: FileSystem, node: NodeId, stat: Stat): number {
 /** Writes fuse_entry_out at `at` of the reply's body. @returns its size. */
 export function putEntry(fs: FileSystem, reply: Reply, at: number, node: NodeId, stat: Stat): number {
   reply.u64(at + ENTRY.nodeid, node);
-  reply.words(at + ENTRY.generation, 0, 0); // node ids are never used twice
+  // Node ids are never used twice in a mount; the generation keeps file handles of an earlier one apart.
+  reply.words(at + ENTRY.generation, fs.generation, 0);
   putSeconds(reply, at + ENTRY.entry_valid, at + ENTRY.entry_valid_nsec, fs.policy.entryTimeoutMs);
   putSeconds(reply, at + ENTRY.attr_valid, at + ENTRY.attr_valid_nsec, fs.policy.attrTimeoutMs);
   putAttr(fs, reply, at + ENTRY.attr, node, stat);

@@ -26,8 +26,20 @@ import {
 } from '../../protocol/index.ts';
 import type { FileSystem } from '../layers/filesystem.ts';
 import { type Created, closeHandle, createFile, FILE_HANDLE, openFile, wantsWrite } from '../layers/open.ts';
+import { O_APPEND } from '../sys/constants.ts';
 import { copyFileRange } from '../sys/copy.ts';
-import { close, dupCloexec, fallocate, fdatasync, fsync, lseek, pread, pwrite } from '../sys/fd.ts';
+import {
+  close,
+  dupCloexec,
+  fallocate,
+  fdatasync,
+  fsync,
+  getFlags,
+  lseek,
+  pread,
+  pwrite,
+  setFlags,
+} from '../sys/fd.ts';
 import { putEntry } from './attr.ts';
 import type { Call, Handler } from './call.ts';
 
@@ -82,12 +94,21 @@ export const WRITE: Handler = ({ request, reply, fs }) => {
   const delayed = (request.u32(at.write_flags) & FUSE_WRITE_CACHE) !== 0;
   const assumed = delayed ? fs.caller.assumeDaemon() : fs.caller.assume(request);
   if (assumed < 0) return assumed;
+  if (!delayed) followFlags(fs, fd, request.u32(at.flags));
   const written = pwrite(fd, request.payload(), request.payloadLength, request.signedInt64(at.offset));
   if (written < 0) return written;
   reply.u32(fuse_write_out.offsets.size, written);
   reply.u32(fuse_write_out.offsets.padding, 0);
   return fuse_write_out.size;
 };
+
+/** fcntl(F_SETFL) reaches nobody but the kernel; each write tells the file's flags as they are now. */
+function followFlags(fs: FileSystem, fd: number, flags: number): void {
+  const known = fs.table.handleFlags(fd);
+  if (((known ^ flags) & O_APPEND) === 0) return;
+  const next = (known & ~O_APPEND) | (flags & O_APPEND);
+  if (setFlags(fd, (getFlags(fd) & ~O_APPEND) | (flags & O_APPEND)) === 0) fs.table.setHandleFlags(fd, next);
+}
 
 /** Errors that a layer has put off (NFS, quotas) reach the application at close(2), which a closed duplicate brings out. */
 export const FLUSH: Handler = ({ request, fs }) => {

@@ -1,0 +1,46 @@
+// Whether a directory is empty: in one layer, or as the merged tree shows it.
+
+import { ENOENT, ENOTEMPTY } from '../../protocol/errno.ts';
+import type { NodeId } from '../../protocol/types.ts';
+import { O_CLOEXEC, O_DIRECTORY, O_RDONLY } from '../sys/constants.ts';
+import { cstring } from '../sys/cstring.ts';
+import { DirentCursor } from '../sys/dirents.ts';
+import { close, getdents, openat } from '../sys/fd.ts';
+import type { FileSystem } from './filesystem.ts';
+import { allSides, refreshSides, side } from './sides.ts';
+
+const DOT = cstring('.');
+const cursor = new DirentCursor(new Uint8Array(32768));
+
+/** @returns 0 when no side of the directory holds anything, -ENOTEMPTY, or the errno of a side that cannot be read. */
+export function isEmpty(fs: FileSystem, node: NodeId): number {
+  refreshSides(fs, node);
+  const sides = allSides(fs, node);
+  if (typeof sides === 'number') return sides;
+  // As the daemon: who may remove a directory need not be allowed to read it.
+  return fs.caller.asDaemon(() => {
+    for (const layer of sides) {
+      const result = isEmptySide(side(fs, node, layer));
+      if (result < 0) return result;
+    }
+    return 0;
+  });
+}
+
+/** @returns 0 when a layer's directory holds nothing, -ENOTEMPTY, or the errno of reading it. */
+export function isEmptySide(dir: number): number {
+  const fd = openat(dir, DOT, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return fd === -ENOENT ? 0 : fd;
+  let result = 0;
+  while (result === 0) {
+    const count = getdents(fd, cursor.bytes);
+    if (count <= 0) {
+      result = count;
+      break;
+    }
+    cursor.load(count);
+    while (cursor.next()) if (!cursor.isDot) result = -ENOTEMPTY;
+  }
+  close(fd);
+  return result === -ENOENT ? 0 : result;
+}
