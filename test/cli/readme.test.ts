@@ -1,0 +1,96 @@
+// What the README says of options, packages and commands is what the code says: the table of options word for word.
+import { readdirSync, readFileSync } from 'node:fs';
+import t from 'tap';
+import { parseOptions } from '../../src/mount/index.ts';
+import { type Group, OPTIONS, type OptionRow } from '../../src/mount/options-table.ts';
+
+const readme = read('README.md');
+
+function read(name: string): string {
+  return readFileSync(new URL(`../../${name}`, import.meta.url), 'utf8');
+}
+
+function between(start: string, end: string): string {
+  const from = readme.indexOf(start) + start.length;
+  const to = readme.indexOf(end, from);
+  if (from < start.length || to < 0) throw new Error(`README.md has no ${start} … ${end}`);
+  return readme.slice(from, to).trim();
+}
+
+const TITLES: Record<Group, string> = {
+  layers: 'Layers (needed)',
+  behaviour: 'Behaviour',
+  daemon: 'Daemon',
+  mount: 'Mount',
+};
+
+function spell(row: OptionRow): string {
+  switch (row.kind) {
+    case 'text':
+    case 'list':
+    case 'kernel':
+      return `${row.name}=${row.value}`;
+    case 'choice':
+      return `${row.name}=${row.choices.filter((choice) => !row.unavailable?.[choice]).join('\\|')}`;
+    case 'number':
+      return `${row.name}=N`;
+    case 'size':
+      return `${row.name}=SIZE`;
+    default:
+      return row.name;
+  }
+}
+
+/** Neighbours that do the same share a line. */
+function table(group: Group): string {
+  const lines: { names: string; initial: string; help: string }[] = [];
+  for (const row of OPTIONS.filter((row) => row.group === group && row.kind !== 'refused')) {
+    const name = `\`${spell(row)}\``;
+    const last = lines.at(-1);
+    const initial =
+      'initial' in row && !(row.kind === 'choice' && row.choices.length === 1) ? row.initial : '';
+    if (last?.help === row.help) last.names += `, ${name}`;
+    else lines.push({ names: name, initial, help: row.help.replaceAll('\\', '\\\\') });
+  }
+  const rows = lines.map(({ names, initial, help }) => `| ${names} | ${initial} | ${help} |`);
+  return [`| ${TITLES[group]} | Default | |`, '|---|---|---|', ...rows].join('\n');
+}
+
+t.test('the table of options', async (t) => {
+  const groups = Object.keys(TITLES) as Group[];
+  t.equal(between('<!-- options -->', '<!-- /options -->'), groups.map(table).join('\n\n'));
+});
+
+t.test('every option string in an example is one that can be given', async (t) => {
+  const strings = [...readme.matchAll(/\blowerdir=[^\s`]+/g)].map(([text]) => text);
+  const real = strings.filter(
+    (text) => text.includes('upperdir=') && !text.includes('[') && !text.includes('…'),
+  );
+  t.ok(real.length >= 4, `${real.length} examples`);
+  for (const text of real) t.doesNotThrow(() => parseOptions([text]), text);
+});
+
+t.test('the packages of Debian are those that CI installs', async (t) => {
+  const wanted = /for package in ([^;]*);/.exec(read('.ci/run'))?.[1] ?? '';
+  const packages = wanted.split(/[\s\\]+/).filter((word) => word !== '');
+  const said = between('<!-- packages -->', '<!-- /packages -->').match(/apt install ([^`]*)```/)?.[1] ?? '';
+  t.same(
+    said
+      .split(/[\s\\]+/)
+      .filter((word) => word !== '')
+      .sort(),
+    packages.sort(),
+  );
+});
+
+t.test('the events of the log', async (t) => {
+  const table = between('<!-- events -->', '<!-- /events -->');
+  const said = [...table.matchAll(/^\| `([\w-]+)`/gm)].map(([, name]) => name);
+  t.ok(said.length > 5);
+  const src = new URL('../../src/', import.meta.url);
+  const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((name) =>
+    name.endsWith('.ts'),
+  );
+  const code = files.map((name) => readFileSync(new URL(name, src), 'utf8')).join('\n');
+  for (const name of said) t.ok(code.includes(`'${name}'`), name);
+});
