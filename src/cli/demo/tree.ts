@@ -43,10 +43,13 @@ export async function mode(path: string): Promise<string> {
   return ((await stat(path)).mode & 0o7777).toString(8);
 }
 
-/** What is in our own directory of a layer, all levels; nothing when there is none. */
+/** What our own directory of a layer holds besides its folders. */
 export async function privateFiles(layer: string): Promise<string[]> {
-  return readdir(join(layer, PRIVATE), { recursive: true }).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return [];
+  try {
+    const entries = await readdir(join(layer, PRIVATE), { recursive: true, withFileTypes: true });
+    return entries.filter((entry) => !entry.isDirectory()).map(({ name }) => name);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
     throw error;
-  });
+  }
 }
