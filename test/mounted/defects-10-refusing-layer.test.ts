@@ -16,7 +16,7 @@ import {
   unlinkSync,
   writeFileSync,
 } from 'node:fs';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { errnoOf, pathsIn } from './defects-support.ts';
 import { type Mounted, mountTest, run, sh, treeDigest } from './support.ts';
 
@@ -44,7 +44,7 @@ function removals(mnt: string): Record<string, () => void> {
 
 const NAMES = ['above', 'both', 'empty', 'link', 'merged', 'new', 'old'];
 
-function isUnchanged(t: { same: (a: unknown, b: unknown, message?: string) => unknown }, m: Mounted) {
+function isUnchanged(t: Test, m: Mounted) {
   t.same(readdirSync(`${m.mnt}/d`).sort(), NAMES, 'all is still listed');
   for (const [name, content] of [
     ['old', 'old old\n'],

@@ -116,7 +116,9 @@ await mountTest(
   {
     root: true,
     needs: ['setpriv'],
-    prepare: ({ lower: [lower] }) => sh('echo >"$1/f"; chmod 666 "$1/f"', { args: [lower as string] }),
+    prepare: ({ lower: [lower] }) => {
+      sh('echo >"$1/f"; chmod 666 "$1/f"', { args: [lower as string] });
+    },
   },
   (t, m) => {
     const path = `${m.lower[0]}/f`;

@@ -105,7 +105,7 @@ async function withDaemonInNamespace(
   const words = `lowerdir=${m.lower[0]},upperdir=${m.upper}${options && `,${options}`}`;
   const log = `${m.dir}/log2`;
   const args = ['-pf', process.execPath, program, '-f', '--log-file', log, '-o', words, m.mnt];
-  const daemon = spawn('unshare', args, { stdio: 'ignore', cwd: '/', env: cleanEnv() });
+  const daemon = spawn(NAMESPACE[0] as string, args, { stdio: 'ignore', cwd: '/', env: cleanEnv() });
   appendFileSync(`${m.dir}/pids`, `${daemon.pid}\n`);
   await until('mounted', () => mountAt(m.mnt) !== undefined || !isAlive(daemon.pid as number), 30_000);
   try {

@@ -4,12 +4,13 @@
 import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { errnoOf, NOBODY, pathsIn } from './defects-support.ts';
 import {
   cleanEnv,
   isAlive,
   type Mounted,
+  type MountTestOptions,
   mountTest,
   must,
   run,
@@ -116,7 +117,12 @@ for (const [side, user] of [
   ['upper', ROOT],
 ] as const) {
   const who = user === ROOT ? 'root' : 'the user';
-  const options = { root: true, backing: 'tmpfs', needs: ['setpriv'], options: 'cache=none' } as const;
+  const options = {
+    root: true,
+    backing: 'tmpfs',
+    needs: ['setpriv'],
+    options: 'cache=none',
+  } satisfies MountTestOptions;
   await mountTest(
     t,
     `21: a directory of the ${side} layer is swapped while ${who} works in it`,
@@ -158,7 +164,7 @@ function use(user: User, mnt: string, other: string, rounds: number): string {
 }
 
 /** The victim's content, which its owner alone may read, has not been copied into a layer either. */
-function isNowhere(t: { equal: (a: unknown, b: unknown, message?: string) => unknown }, m: Mounted): void {
+function isNowhere(t: Test, m: Mounted): void {
   const found = run('grep', ['-rl', MARK, m.lower[0] as string, m.upper]);
   t.equal(found.stdout.toString(), '', 'nor has its content come in');
 }
