@@ -94,15 +94,15 @@ export class Caller {
     const uid = this.#uid;
     const gid = this.#gid;
     const groups = this.#groups ?? NONE;
-    const mask = this.#umask;
+    const mask = this.#umask === 0 ? 0 : umask(0);
+    this.#umask = 0;
     this.#become(this.#ownUid, this.#ownGid, NONE);
-    this.mask(0);
     let restored = false;
     let result: T;
     try {
       result = work();
     } finally {
-      if (mask >= 0) this.mask(mask);
+      this.mask(mask);
       restored = this.#become(uid, gid, groups);
     }
     if (!restored) throw new Error(`cannot go back to uid ${uid} gid ${gid}`);

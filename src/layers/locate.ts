@@ -151,6 +151,8 @@ export function anyDescriptor(fs: FileSystem, node: NodeId): number {
   const { table } = fs;
   const pinned = table.pinned(node);
   if (pinned >= 0) return pinned;
+  // A removed directory's own descriptors stay in the table; its handles may be listings.
+  if (table.type(node) === S_IFDIR) return -ESTALE;
   table.lockHandles(); // so that the handle is not closed, and its number another file's
   const copy = table.handles(node, oneHandle) > 0 ? dupCloexec(oneHandle[0] as number) : -ESTALE;
   table.unlockHandles();
