@@ -46,7 +46,7 @@ await mountTest(
     }
     const work = `cd old; git checkout -q topic; git status --porcelain; echo more >>src/file20; rm src/file21; echo new >src/new
       git add -A; git commit -q -m work; git merge -q -m merge main; git rebase -q main >/dev/null; git stash list
-      git gc -q --prune=now; git repack -q -a -d; git fsck --full --strict; git status --porcelain; git log --format=%T | head -3
+      git gc -q --prune=now; git repack -q -a -d; git fsck --full --strict; git status --porcelain; git log -3 --format=%T
       git grep -c change | sort; git diff main --stat; git worktree add -q ../tree main; git -C ../tree status --porcelain`;
     sh('mkdir "$1"; cp -a old "$1"', { cwd: m.mnt, args: [`${m.dir}/plain`] });
     t.equal(git(work), git(work, `${m.dir}/plain`));
