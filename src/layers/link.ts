@@ -1,6 +1,6 @@
 // Hard links: made in the layer that shows the source, if the target directory is there too, else on the upper layer after a copy-up.
 
-import { EEXIST, ENOENT, EPERM, EROFS, ESTALE, EXDEV } from '../../protocol/errno.ts';
+import { EACCES, EEXIST, ENOENT, EPERM, EROFS, ESTALE, EXDEV } from '../../protocol/errno.ts';
 import type { NodeId } from '../../protocol/types.ts';
 import {
   AT_FDCWD,
@@ -10,11 +10,12 @@ import {
   STATX_BTIME,
 } from '../sys/constants.ts';
 import type { CString } from '../sys/cstring.ts';
+import { close } from '../sys/fd.ts';
 import { linkat, procPath, statx } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
 import { copyUp } from './copyup.ts';
 import type { FileSystem } from './filesystem.ts';
-import { anyDescriptor, locate, newPlace, place } from './locate.ts';
+import { anyDescriptor, locate, newPlace, openObject, place } from './locate.ts';
 import { lockNode } from './locking.ts';
 import { intern } from './lookup.ts';
 import { writableSide } from './make.ts';
@@ -52,7 +53,7 @@ function linkSomewhere(fs: FileSystem, node: NodeId, parent: NodeId, name: CStri
   if (found < 0) return found;
   const target = side(fs, parent, at.layer);
   if (target >= 0) {
-    const result = linkat(at.dir, at.ref.bytes, target, name, 0);
+    const result = linkObject(fs, target, name);
     // A mount inside the layer, or a layer that cannot link: the upper one may.
     if (at.layer === UPPER || (result !== -EXDEV && result !== -EROFS)) return result < 0 ? result : at.layer;
   } else if (target !== -ENOENT) return target;
@@ -61,8 +62,19 @@ function linkSomewhere(fs: FileSystem, node: NodeId, parent: NodeId, name: CStri
   if (dir < 0) return dir;
   const copied = copyUp(fs, node, at);
   if (copied < 0) return copied;
-  const result = linkat(at.dir, at.ref.bytes, dir, name, 0);
+  const result = linkObject(fs, dir, name);
   return result < 0 ? result : UPPER;
+}
+
+/** Links the object at the place, also when the name by which we know it lies in a directory that the caller may not search. */
+function linkObject(fs: FileSystem, dir: number, name: CString): number {
+  const result = linkat(at.dir, at.ref.bytes, dir, name, 0);
+  if (result !== -EACCES) return result;
+  const fd = openObject(fs, at);
+  if (fd < 0) return fd;
+  const again = linkat(AT_FDCWD, procPath(fd), dir, name, AT_SYMLINK_FOLLOW);
+  close(fd);
+  return again;
 }
 
 /** A file without a name can get one as long as it has never been without links to the layer (O_TMPFILE); the layer decides. */

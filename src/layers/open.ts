@@ -33,6 +33,7 @@ import { anyDescriptor, newPlace, place } from './locate.ts';
 import { lockNode } from './locking.ts';
 import { intern, lookup } from './lookup.ts';
 import { roomFor } from './make.ts';
+import { openFound } from './openfound.ts';
 import { mayOpen } from './permission.ts';
 import { UPPER } from './setup.ts';
 
@@ -84,7 +85,7 @@ function openForWriting(fs: FileSystem, node: NodeId, flags: number): number {
       const copied = copyUp(fs, node, at, (flags & O_TRUNC) !== 0 ? 0 : undefined);
       if (copied < 0) return copied;
     }
-    const fd = openat(at.dir, at.ref.bytes, (flags & PASSED) | OURS);
+    const fd = openFound(fs, at.dir, at.ref.bytes, (flags & PASSED) | OURS);
     if (fd < 0) return gone(fd);
     return keepHandle(fs, node, fd, flags, UPPER);
   } finally {
@@ -99,7 +100,7 @@ function openVisible(fs: FileSystem, node: NodeId, flags: number): number {
     return openNameless(fs, node, flags);
   }
   if (found < 0) return found;
-  const fd = openat(at.dir, at.ref.bytes, (flags & PASSED) | OURS);
+  const fd = openFound(fs, at.dir, at.ref.bytes, (flags & PASSED) | OURS);
   return fd < 0 ? gone(fd) : fd;
 }
 

@@ -6,8 +6,6 @@ import {
   AT_EACCESS,
   AT_EMPTY_PATH,
   O_ACCMODE,
-  O_CLOEXEC,
-  O_NOFOLLOW,
   O_NONBLOCK,
   O_RDONLY,
   O_RDWR,
@@ -21,10 +19,11 @@ import {
   X_OK,
 } from '../sys/constants.ts';
 import { type CString, EMPTY } from '../sys/cstring.ts';
-import { close, openat } from '../sys/fd.ts';
+import { close } from '../sys/fd.ts';
 import { faccessat, statx } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
 import type { FileSystem } from './filesystem.ts';
+import { openFound } from './openfound.ts';
 import { side, topSide } from './sides.ts';
 
 /**
@@ -36,7 +35,7 @@ export function mayOpen(fs: FileSystem, dir: number, name: CString, flags: numbe
   if ((fs.stat.attributes & (STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND)) !== 0) return -EPERM;
   // Truncating is writing, whatever the access mode says.
   const writes = (flags & O_TRUNC) !== 0 && (flags & O_ACCMODE) === O_RDONLY ? O_RDWR : flags & O_ACCMODE;
-  const fd = openat(dir, name, writes | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  const fd = openFound(fs, dir, name, writes | O_NONBLOCK);
   if (fd < 0) return settled(fs, fd);
   close(fd);
   return 0;

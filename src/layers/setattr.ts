@@ -3,14 +3,15 @@
 
 import { EIO, EROFS, ESTALE } from '../../protocol/errno.ts';
 import type { Int64, NodeId } from '../../protocol/types.ts';
-import { AT_FDCWD, O_CLOEXEC, O_NOFOLLOW, O_NONBLOCK, O_WRONLY, S_IFDIR } from '../sys/constants.ts';
-import { close, ftruncate, openat } from '../sys/fd.ts';
+import { AT_FDCWD, O_NONBLOCK, O_WRONLY, S_IFDIR } from '../sys/constants.ts';
+import { close, ftruncate } from '../sys/fd.ts';
 import { chmod, fchownat, procPath, truncate, utimensat } from '../sys/path.ts';
 import type { TimeSpecs } from '../sys/times.ts';
 import { copyUp } from './copyup.ts';
 import type { FileSystem } from './filesystem.ts';
 import { anyDescriptor, newPlace, openObject, place } from './locate.ts';
 import { lockNode } from './locking.ts';
+import { openFound } from './openfound.ts';
 import { mayChangeMetadata, mayOpen } from './permission.ts';
 import { UPPER } from './setup.ts';
 import { allSides, side } from './sides.ts';
@@ -72,7 +73,7 @@ function truncateNode(fs: FileSystem, node: NodeId, size: Int64): number {
     const copied = copyUp(fs, node, at, size);
     if (copied < 0) return copied;
   }
-  const fd = openat(at.dir, at.ref.bytes, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  const fd = openFound(fs, at.dir, at.ref.bytes, O_WRONLY | O_NONBLOCK);
   if (fd < 0) return fd;
   // truncate(2) leaves the times alone when the size stays, ftruncate(2) never does. A copy may have the new size already.
   const result = unchanged ? truncate(procPath(fd), size) : ftruncate(fd, size);
