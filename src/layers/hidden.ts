@@ -1,7 +1,7 @@
 // What lies under a visible name: entries of the same name in layers below that the merged tree does not show. They go before or with the
 // name, lowest layer first, or they would reappear; a hidden directory tree is set aside whole, since nobody has asked to delete what is in it.
 
-import { EEXIST, ENOENT, ENOTDIR, ENOTEMPTY, EPERM } from '../../protocol/errno.ts';
+import { EACCES, EEXIST, ENOENT, ENOTDIR, ENOTEMPTY, EPERM } from '../../protocol/errno.ts';
 import type { NodeId } from '../../protocol/types.ts';
 import { AT_REMOVEDIR, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS } from '../sys/constants.ts';
 import type { CString } from '../sys/cstring.ts';
@@ -18,7 +18,7 @@ import { unterminated } from './xattrpolicy.ts';
 const stat = new Stat();
 
 /**
- * Removes `name` of the merged directory `parent` from every layer below `above`, lowest first, as the caller.
+ * Removes `name` of the merged directory `parent` from every layer below `above`, lowest first.
  * @param isSide tells of a layer whether its entry is part of the visible directory: what is in there is never set aside.
  * @returns 0, or the errno of the first layer that refused: whatever is above it is untouched.
  */
@@ -34,10 +34,18 @@ export function removeHidden(
     if (dir === -ENOENT) continue;
     if (dir < 0) return dir;
     let result = removeEntry(dir, name);
+    // In a sticky directory the copy may be another's: who may take the visible name away, which the kernel has checked, takes it too.
+    if ((result === -EPERM || result === -EACCES) && mayRemoveFor(fs, parent)) {
+      result = fs.caller.asDaemon(() => removeEntry(dir, name));
+    }
     if (result === -ENOTEMPTY && !isSide(layer)) result = setAside(fs, parent, layer, dir, name);
     if (result < 0) return result;
   }
   return 0;
+}
+
+function mayRemoveFor(fs: FileSystem, parent: NodeId): boolean {
+  return fs.policy.permissions === 'default' && mayChangeEntries(fs, parent) === 0;
 }
 
 /** Removes whatever has the name in one layer. @returns 0 also when nothing has it, -ENOTEMPTY for a directory that is not empty. */
