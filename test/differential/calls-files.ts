@@ -42,7 +42,18 @@ export function digest(bytes: Uint8Array, count: number): string {
   return `${count} bytes ${createHash('sha1').update(bytes.subarray(0, count)).digest('hex').slice(0, 8)}`;
 }
 
-const EXTRA = [O_EXCL, O_TRUNC, O_TRUNC, O_APPEND, O_DIRECTORY, O_NOFOLLOW, O_NOATIME, O_SYNC, O_PATH];
+const EXTRA = [
+  O_TRUNC,
+  O_TRUNC,
+  O_APPEND,
+  O_APPEND,
+  O_EXCL,
+  O_DIRECTORY,
+  O_NOFOLLOW,
+  O_NOATIME,
+  O_SYNC,
+  O_PATH,
+];
 
 /** SEEK_DATA and SEEK_HOLE answer what the file system stores, which a copy may store otherwise: of them only the errno counts. */
 function seekOutcome(position: number | bigint, whence: number): string {
@@ -58,7 +69,7 @@ export const fileCalls = {
       let flags = O_NONBLOCK | O_CLOEXEC | random.pick([0, 0, 1, 2, 2]);
       if (random.chance(45)) flags |= O_CREAT;
       for (let more = random.below(3); more > 0; more--) flags |= random.chance(60) ? random.pick(EXTRA) : 0;
-      const path = random.chance(20) ? g.directory() : random.chance(65) ? g.old() : g.fresh();
+      const path = random.chance(12) ? g.directory() : random.chance(70) ? g.file() : g.fresh();
       return { targets: [path], slots: [g.slot()], numbers: [flags, g.mode()] };
     },
     run: (side, { targets: [path], slots: [slot], numbers: [flags = 0, mode = 0] }) =>
@@ -68,7 +79,7 @@ export const fileCalls = {
   reopen: {
     weight: 3,
     make: (g) => ({
-      slots: [g.slot(), g.slot()],
+      slots: [g.used(), g.slot()],
       numbers: [O_NONBLOCK | O_CLOEXEC | g.random.pick([0, 1, 2, O_TRUNC | 2])],
     }),
     run: (side, { slots: [from, to], numbers: [flags = 0] }) =>
@@ -76,19 +87,19 @@ export const fileCalls = {
   },
   close: {
     weight: 3,
-    make: (g) => ({ slots: [g.slot()] }),
+    make: (g) => ({ slots: [g.used()] }),
     run: (side, { slots: [slot] }) => say(side.drop(slot ?? 0)),
   },
   read: {
     weight: 5,
-    make: (g) => ({ slots: [g.slot()], numbers: [g.length()] }),
+    make: (g) => ({ slots: [g.used()], numbers: [g.length()] }),
     run: (side, { slots: [slot], numbers: [length = 0] }) =>
       side.slot(slot, (fd) => digest(buffer, read(fd, buffer, length))),
   },
   pread: {
     weight: 6,
     make: (g) => ({
-      slots: [g.slot()],
+      slots: [g.used()],
       numbers: [g.random.chance(30) ? buffer.length : g.length(), g.offset()],
     }),
     run: (side, { slots: [slot], numbers: [length = 0, offset = 0] }) =>
@@ -96,14 +107,14 @@ export const fileCalls = {
   },
   write: {
     weight: 7,
-    make: (g) => ({ slots: [g.slot()], numbers: [g.length(), g.random.below(251)] }),
+    make: (g) => ({ slots: [g.used()], numbers: [g.length(), g.random.below(251)] }),
     run: (side, { slots: [slot], numbers: [length = 0, salt = 0] }) =>
       side.slot(slot, (fd) => say(write(fd, salted(salt, length), length))),
   },
   pwrite: {
     weight: 7,
     make: (g) => ({
-      slots: [g.slot()],
+      slots: [g.used()],
       numbers: [g.length(), g.random.chance(2) ? -1 : g.offset(), g.random.below(251)],
     }),
     run: (side, { slots: [slot], numbers: [length = 0, offset = 0, salt = 0] }) =>
@@ -112,7 +123,7 @@ export const fileCalls = {
   lseek: {
     weight: 2,
     make: (g) => ({
-      slots: [g.slot()],
+      slots: [g.used()],
       numbers: [
         g.random.chance(10) ? -g.offset() : g.offset(),
         g.random.pick([SEEK_SET, SEEK_CUR, SEEK_END, SEEK_DATA, SEEK_HOLE, 77]),
@@ -127,18 +138,18 @@ export const fileCalls = {
   },
   truncate: {
     weight: 4,
-    make: (g) => ({ targets: [g.old()], numbers: [g.random.chance(2) ? -1 : g.offset()] }),
+    make: (g) => ({ targets: [g.file()], numbers: [g.random.chance(2) ? -1 : g.offset()] }),
     run: (side, { targets: [path], numbers: [size = 0] }) => say(truncate(side.path(path), size)),
   },
   ftruncate: {
     weight: 3,
-    make: (g) => ({ slots: [g.slot()], numbers: [g.random.chance(2) ? -1 : g.offset()] }),
+    make: (g) => ({ slots: [g.used()], numbers: [g.random.chance(2) ? -1 : g.offset()] }),
     run: (side, { slots: [slot], numbers: [size = 0] }) => side.slot(slot, (fd) => say(ftruncate(fd, size))),
   },
   fallocate: {
     weight: 4,
     make: (g) => ({
-      slots: [g.slot()],
+      slots: [g.used()],
       numbers: [
         g.random.pick([
           0,
@@ -157,7 +168,7 @@ export const fileCalls = {
   },
   copyFileRange: {
     weight: 3,
-    make: (g) => ({ slots: [g.slot(), g.slot()], numbers: [g.offset(), g.offset(), g.length()] }),
+    make: (g) => ({ slots: [g.used(), g.used()], numbers: [g.offset(), g.offset(), g.length()] }),
     run: (side, { slots: [from, to], numbers: [offIn = 0, offOut = 0, length = 0] }) =>
       side.slot(from, (input) =>
         side.slot(to, (output) => say(copyFileRange(input, offIn, output, offOut, length))),
@@ -165,7 +176,7 @@ export const fileCalls = {
   },
   fsync: {
     weight: 1,
-    make: (g) => ({ slots: [g.slot()] }),
+    make: (g) => ({ slots: [g.used()] }),
     run: (side, { slots: [slot] }) => side.slot(slot, (fd) => say(fsync(fd))),
   },
 } satisfies Record<string, CallRow>;

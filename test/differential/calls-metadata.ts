@@ -127,7 +127,7 @@ export const metadataCalls = {
   },
   fstat: {
     weight: 5,
-    make: (g) => ({ slots: [g.slot()] }),
+    make: (g) => ({ slots: [g.used()] }),
     run: (side, { slots: [slot] }) =>
       side.slot(slot, (fd) => {
         const result = statx(fd, EMPTY, AT_EMPTY_PATH, STATX_BASIC_STATS, stat);
@@ -136,24 +136,24 @@ export const metadataCalls = {
   },
   fchmod: {
     weight: 3,
-    make: (g) => ({ slots: [g.slot()], numbers: [g.mode()] }),
+    make: (g) => ({ slots: [g.used()], numbers: [g.mode()] }),
     run: (side, { slots: [slot], numbers: [mode = 0] }) => side.slot(slot, (fd) => say(fchmod(fd, mode))),
   },
   fchown: {
     weight: 2,
-    make: (g) => ({ slots: [g.slot()], numbers: owners(g) }),
+    make: (g) => ({ slots: [g.used()], numbers: owners(g) }),
     run: (side, { slots: [slot], numbers: [uid = 0, gid = 0] }) =>
       side.slot(slot, (fd) => say(fchown(fd, uid, gid))),
   },
   futimens: {
     weight: 2,
-    make: (g) => ({ slots: [g.slot()], numbers: [...g.time(), ...g.time()] }),
+    make: (g) => ({ slots: [g.used()], numbers: [...g.time(), ...g.time()] }),
     run: (side, { slots: [slot], numbers }) => side.slot(slot, (fd) => say(futimens(fd, setTimes(numbers)))),
   },
   fsetxattr: {
     weight: 2,
     make: (g) => ({
-      slots: [g.slot()],
+      slots: [g.used()],
       numbers: [valueFor(g), g.random.below(251), flagsOf(g)],
       text: g.xattr(),
     }),
@@ -162,19 +162,19 @@ export const metadataCalls = {
   },
   fgetxattr: {
     weight: 2,
-    make: (g) => ({ slots: [g.slot()], text: g.xattr() }),
+    make: (g) => ({ slots: [g.used()], text: g.xattr() }),
     run: (side, { slots: [slot], text: name }) =>
       side.slot(slot, (fd) => shownValue(fgetxattr(fd, bytes(name), buffer, buffer.length), 1)),
   },
   flistxattr: {
     weight: 1,
-    make: (g) => ({ slots: [g.slot()] }),
+    make: (g) => ({ slots: [g.used()] }),
     run: (side, { slots: [slot] }) =>
       side.slot(slot, (fd) => xattrNames(flistxattr(fd, buffer, buffer.length), buffer)),
   },
   fremovexattr: {
     weight: 1,
-    make: (g) => ({ slots: [g.slot()], text: g.xattr() }),
+    make: (g) => ({ slots: [g.used()], text: g.xattr() }),
     run: (side, { slots: [slot], text: name }) => side.slot(slot, (fd) => say(fremovexattr(fd, bytes(name)))),
   },
 } satisfies Record<string, CallRow>;

@@ -79,7 +79,10 @@ export const nameCalls = {
   },
   link: {
     weight: 6,
-    make: (g) => ({ targets: [g.old(), g.fresh()], numbers: [g.random.pick([0, 0, AT_SYMLINK_FOLLOW])] }),
+    make: (g) => ({
+      targets: [g.random.chance(60) ? g.file() : g.old(), g.fresh()],
+      numbers: [g.random.pick([0, 0, AT_SYMLINK_FOLLOW])],
+    }),
     run: (side, { targets: [from, to], numbers: [flags = 0] }) =>
       say(linkat(AT_FDCWD, side.path(from), AT_FDCWD, side.path(to), flags)),
   },
@@ -97,7 +100,10 @@ export const nameCalls = {
   rename: {
     weight: 22,
     make: (g) => ({
-      targets: [g.random.chance(30) ? g.directory() : g.old(), g.random.chance(50) ? g.old() : g.fresh()],
+      targets: [
+        g.random.pick([g.directory(), g.file(), g.old()]),
+        g.random.pick([g.old(), g.file(), g.fresh(), g.fresh()]),
+      ],
       numbers: [
         g.random.chance(20) ? RENAME_NOREPLACE : g.random.chance(2) ? RENAME_NOREPLACE | RENAME_EXCHANGE : 0,
       ],
@@ -109,7 +115,7 @@ export const nameCalls = {
   },
   readlink: {
     weight: 3,
-    make: (g) => ({ targets: [g.old()], numbers: [g.random.pick([8000, 8000, 3, 0])] }),
+    make: (g) => ({ targets: [g.link()], numbers: [g.random.pick([8000, 8000, 3, 0])] }),
     run: (side, { targets: [path], numbers: [size = 0] }) => {
       const length = readlinkat(AT_FDCWD, side.path(path), buffer, size);
       return length < 0 ? say(length) : text(buffer.subarray(0, length));
@@ -142,7 +148,7 @@ export const nameCalls = {
   },
   rewinddir: {
     weight: 3,
-    make: (g) => ({ slots: [g.slot()] }),
+    make: (g) => ({ slots: [g.used()] }),
     run: (side, { slots: [slot] }) => side.slot(slot, listOpen),
   },
   umask: {

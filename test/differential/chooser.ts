@@ -4,10 +4,12 @@ import { inside, NAMES, USERS } from './names.ts';
 import type { Random } from './random.ts';
 import { type Operation, SLOTS, type Target } from './side.ts';
 
-/** What the plain directory holds: paths, and which of them are directories ('' is one). */
+/** What the plain directory holds: paths, and of which type they are ('' is a directory). */
 export interface Listing {
   all: readonly string[];
   directories: readonly string[];
+  files: readonly string[];
+  links: readonly string[];
 }
 
 /** What a row of the table chooses; the rest is empty. */
@@ -17,7 +19,9 @@ const NO_TARGET: Target = { at: -1, path: '' };
 
 export class Chooser {
   readonly random: Random;
-  listing: Listing = { all: [], directories: [''] };
+  listing: Listing = { all: [], directories: [''], files: [], links: [] };
+  /** The slots that hold something. */
+  open: readonly number[] = [];
 
   constructor(random: Random) {
     this.random = random;
@@ -33,6 +37,11 @@ export class Chooser {
     return this.random.below(SLOTS);
   }
 
+  /** A slot that holds something, mostly. */
+  used(): number {
+    return this.open.length > 0 && this.random.chance(95) ? this.random.pick(this.open) : this.slot();
+  }
+
   /** Something that is there, mostly. */
   old(): Target {
     const { random, listing } = this;
@@ -44,14 +53,25 @@ export class Chooser {
   fresh(): Target {
     const { random, listing } = this;
     if (random.chance(6))
-      return { at: this.slot(), path: random.chance(70) ? random.pick(NAMES) : this.#anything() };
+      return { at: this.used(), path: random.chance(70) ? random.pick(NAMES) : this.#anything() };
     if (random.chance(10)) return { ...NO_TARGET, path: this.#anything() };
     return this.#decorated(inside(random.pick(listing.directories), random.pick(NAMES)));
   }
 
   directory(): Target {
-    const { random, listing } = this;
-    return random.chance(80) ? { ...NO_TARGET, path: random.pick(listing.directories) } : this.old();
+    return this.#oneOf(this.listing.directories);
+  }
+
+  file(): Target {
+    return this.#oneOf(this.listing.files);
+  }
+
+  link(): Target {
+    return this.#oneOf(this.listing.links);
+  }
+
+  #oneOf(paths: readonly string[]): Target {
+    return this.random.chance(80) && paths.length > 0 ? this.#decorated(this.random.pick(paths)) : this.old();
   }
 
   #anything(): string {

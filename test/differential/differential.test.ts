@@ -6,6 +6,8 @@
 //   MIGRATEFS_DIFFERENTIAL_OPS=500         operations for each (default 150)
 //   MIGRATEFS_DIFFERENTIAL_FIRST=1         the first seed
 //   MIGRATEFS_DIFFERENTIAL_BACKING=ext4    what the layers lie on: dir, tmpfs, ext4, xfs, btrfs
+//   MIGRATEFS_DIFFERENTIAL_OPTIONS=metadata=copyup  more mount options
+//   MIGRATEFS_DIFFERENTIAL_LINKS=1         second names are made in any layer, see below
 //   MIGRATEFS_DIFFERENTIAL_REDUCE=120      seconds for the reduction of each difference
 //   MIGRATEFS_DIFFERENTIAL_REPLAY=FILE     runs what a report's line `replay:` holds instead
 //
@@ -17,19 +19,21 @@
 // - rename answers EXDEV where a layer cannot take a directory's new place, because there something that is no directory has the name
 //   of one of its parents, hidden: who renames then copies, as between file systems.
 // - hard links below: a file with several names in a lower layer falls apart at its copy-up, until there is a link index. Files get
-//   their second name on the upper layer here; links, FIFOs and sockets that lie below get none.
+//   their second name on the upper layer here; links, FIFOs and sockets that lie below get none, unless LINKS says so.
 // - O_TMPFILE and RENAME_EXCHANGE, which are not there yet; FALLOC_FL_COLLAPSE_RANGE and INSERT_RANGE, which FUSE does not carry.
 
 import { readFileSync } from 'node:fs';
 import t, { type Test } from 'tap';
+import { DT_DIR, DT_LNK, DT_REG } from '../../src/sys/constants.ts';
 import { type Backing, isRoot, type Mounted, mountTest } from '../mounted/support.ts';
 import { drawOperation } from './calls.ts';
-import { Chooser } from './chooser.ts';
+import { Chooser, type Listing } from './chooser.ts';
 import { type Entry, randomLayout } from './layout.ts';
 import { Random } from './random.ts';
 import { attempt, type Case, reduce } from './reduce.ts';
 import { describeCase } from './report.ts';
 import type { Operation } from './side.ts';
+import type { Tree } from './tree.ts';
 import { type Place, Trial } from './trial.ts';
 
 const number = (name: string, otherwise: number): number =>
@@ -45,6 +49,7 @@ const seeds = number('SEEDS', 2 * MOUNTS.length);
 const operations = number('OPS', 150);
 const first = number('FIRST', 1);
 const reduceSeconds = number('REDUCE', 120);
+const more = process.env.MIGRATEFS_DIFFERENTIAL_OPTIONS;
 const replay = process.env.MIGRATEFS_DIFFERENTIAL_REPLAY;
 const backing = (process.env.MIGRATEFS_DIFFERENTIAL_BACKING ?? (isRoot ? 'tmpfs' : 'dir')) as Backing;
 
@@ -58,19 +63,21 @@ function placeOf(m: Mounted): Place {
   return { mount: m.mnt, layers: [m.upper, ...m.lower], plain: `${m.upper}/plain` };
 }
 
+function listingOf(tree: Tree): Listing {
+  const paths = (type: number) => [...tree].flatMap(([path, seen]) => (seen.type === type ? [path] : []));
+  return { all: [...tree.keys()], directories: paths(DT_DIR), files: paths(DT_REG), links: paths(DT_LNK) };
+}
+
 /** @returns the operations that were left out, or the difference */
 function trySeed(place: Place, seed: number): { excused: number } | Case {
   const layout = randomLayout(seed, place.layers.length);
   const chooser = new Chooser(new Random(seed));
   const trial = new Trial(place, layout);
   try {
-    const difference = trial.run((i, plain) => {
+    const difference = trial.run((i, view) => {
       if (i >= operations) return undefined;
-      if (i % LOOK_EVERY === 0) {
-        const tree = [...plain()];
-        const directories = tree.filter(([, { isDirectory }]) => isDirectory);
-        chooser.listing = { all: tree.map(([path]) => path), directories: directories.map(([path]) => path) };
-      }
+      if (i % LOOK_EVERY === 0) chooser.listing = listingOf(view.tree());
+      chooser.open = view.open;
       return drawOperation(chooser);
     });
     if (difference) return { layout, operations: difference.operations, difference };
@@ -112,7 +119,8 @@ function runReplay(t: Test, m: Mounted, file: string): void {
   else t.pass('no difference');
 }
 
-for (const [i, options] of MOUNTS.entries()) {
+for (const [i, mount] of MOUNTS.entries()) {
+  const options = more === undefined ? mount : `${mount},${more}`;
   const mine = Array.from({ length: seeds }, (_, k) => first + k).filter(
     (seed) => seed % MOUNTS.length === i,
   );

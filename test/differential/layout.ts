@@ -54,7 +54,7 @@ export function randomLayout(seed: number, layers: number): Entry[] {
   const random = new Random(hashText(`layout ${seed}`));
   const entries: Entry[] = [];
   // Of some seeds the layers agree on what is what; others have conflicts of type.
-  const conflicts = random.pick([0, 0, 10]);
+  const conflicts = random.pick([0, 0, 12, 35]);
   for (let layer = 0; layer < layers; layer++) {
     if (layer > 0 || random.chance(70)) fill(entries, random, seed, layer, '', 0, conflicts);
   }

@@ -5,6 +5,7 @@ import { errnoName } from '../../protocol/errno.ts';
 import {
   AT_FDCWD,
   AT_SYMLINK_NOFOLLOW,
+  DT_DIR,
   O_DIRECTORY,
   O_NOFOLLOW,
   O_RDONLY,
@@ -26,7 +27,8 @@ import { tell } from './side.ts';
 interface Seen {
   /** All that must be the same, and of directories the count of links, which need not be. */
   readonly what: string;
-  readonly isDirectory: boolean;
+  /** DT_*. */
+  readonly type: number;
   readonly links: number;
   /** Inode number, and with the time of birth, which tells an object from a later one of the same number. */
   readonly ino: string;
@@ -58,6 +60,7 @@ function see(tree: Tree, root: string, path: string, type: number, listed: strin
     fault(path, `is listed as type ${type}, and is ${stat.type >> 12}`);
   if (listed !== '' && listed !== ino) fault(path, `is listed as inode ${listed}, and is ${ino}`);
   const { isDirectory, nlink: links } = stat;
+  const kind = stat.type >> 12;
   const isFile = stat.type === S_IFREG;
   const size = Number(stat.size);
   const born = `${ino} ${stat.btimeSec}.${stat.btimeNsec}`;
@@ -65,7 +68,7 @@ function see(tree: Tree, root: string, path: string, type: number, listed: strin
   if (stat.type === S_IFLNK) what += ` to ${quoted(linkTarget(name, path))}`;
   if (isFile) what += ` content ${content(name, path, size)}`;
   what += xattrs(name);
-  tree.set(path, { what, isDirectory, links, ino, born });
+  tree.set(path, { what, type: kind, links, ino, born });
   if (isDirectory)
     for (const [child, as] of list(name, path, ino)) see(tree, root, inside(path, child), as.type, as.ino);
 }
@@ -141,7 +144,7 @@ export function compareTrees(plain: Tree, merged: Tree, numbers: Numbers): strin
 function compareObjects(expected: Seen, got: Seen, numbers: Numbers): string | undefined {
   if (expected.what !== got.what) return `is ${got.what}\n    not ${expected.what}`;
   // 1 says of a directory that its count means nothing; any other count must be right.
-  if (got.isDirectory && got.links !== 1 && got.links !== expected.links) {
+  if (got.type === DT_DIR && got.links !== 1 && got.links !== expected.links) {
     return `links ${got.links}, not ${expected.links} or 1`;
   }
   const known = numbers.get(expected.born);

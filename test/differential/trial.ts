@@ -39,10 +39,17 @@ export interface Difference {
   readonly got: string;
 }
 
-/** Gives the operations one after the other; what the plain directory holds is asked for by who chooses. */
-export type Source = (index: number, plain: () => Tree) => Operation | undefined;
+/** What whoever chooses the next operation may ask: what the plain directory holds, and which slots hold something. */
+export interface View {
+  readonly tree: () => Tree;
+  readonly open: readonly number[];
+}
+
+/** Gives the operations one after the other. */
+export type Source = (index: number, view: View) => Operation | undefined;
 
 const EXDEV = 'EXDEV';
+const LINKS_BELOW = process.env.MIGRATEFS_DIFFERENTIAL_LINKS === '1';
 let trials = 0;
 
 export class Trial {
@@ -74,7 +81,8 @@ export class Trial {
     const first = this.#compare();
     if (first) return first;
     for (let i = 0; ; i++) {
-      const operation = source(i, () => look(this.#plain.root));
+      const open = [...this.#plain.slots.keys()].filter((slot) => (this.#plain.slots[slot] as number) >= 0);
+      const operation = source(i, { tree: () => look(this.#plain.root), open });
       if (!operation) break;
       const difference = this.#step(operation);
       if (difference) return difference;
@@ -86,7 +94,7 @@ export class Trial {
   #step(operation: Operation): Difference | undefined {
     this.#done.push(operation);
     if (operation.call === COMPARE) return this.#compare();
-    if (operation.call === 'link' && !this.#readyToLink(operation)) {
+    if (operation.call === 'link' && !LINKS_BELOW && !this.#readyToLink(operation)) {
       this.excused++;
       return undefined;
     }
