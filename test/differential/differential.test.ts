@@ -2,12 +2,14 @@
 // layers, compared after each call: result, errno, data; and, now and then and at the end, the whole trees. What differs is reduced and
 // printed. The layers are tmpfs for root, else plain directories; the plain directory lies on the upper layer's file system.
 //
-//   MIGRATEFS_DIFFERENTIAL_SEEDS=200       how many seeds (default 2 for each mount)
-//   MIGRATEFS_DIFFERENTIAL_OPS=500         operations for each (default 150)
+// Long, with npx tap --timeout=7200 test/differential/differential.test.ts and in the environment:
+//
+//   MIGRATEFS_DIFFERENTIAL_SEEDS=200       how many seeds (default 3 for each of the four mounts)
+//   MIGRATEFS_DIFFERENTIAL_OPS=500         operations for each (default 250)
 //   MIGRATEFS_DIFFERENTIAL_FIRST=1         the first seed
 //   MIGRATEFS_DIFFERENTIAL_BACKING=ext4    what the layers lie on: dir, tmpfs, ext4, xfs, btrfs
 //   MIGRATEFS_DIFFERENTIAL_OPTIONS=metadata=copyup  more mount options
-//   MIGRATEFS_DIFFERENTIAL_LINKS=1         second names are made in any layer, see below
+//   MIGRATEFS_DIFFERENTIAL_LINKS=1         files get second names in lower layers too, see below
 //   MIGRATEFS_DIFFERENTIAL_REDUCE=120      seconds for the reduction of each difference
 //   MIGRATEFS_DIFFERENTIAL_REPLAY=FILE     runs what a report's line `replay:` holds instead
 //
@@ -18,8 +20,10 @@
 // - st_size of directories, st_blocks and where SEEK_DATA finds data: how a file system stores things; a copy is stored anew.
 // - rename answers EXDEV where a layer cannot take a directory's new place, because there something that is no directory has the name
 //   of one of its parents, hidden: who renames then copies, as between file systems.
-// - hard links below: a file with several names in a lower layer falls apart at its copy-up, until there is a link index. Files get
-//   their second name on the upper layer here; links, FIFOs and sockets that lie below get none, unless LINKS says so.
+// - second names of links, FIFOs and sockets that lie below: the index of hard links keeps files together, and only files. Of files
+//   too, unless LINKS says so: the names of a lower file that come up later are counted, and numbered, only then.
+// - times of FIFOs, which the kernel does not tell a file system when data goes through; lseek on directories; chown to nobody
+//   (-1, -1), by which a local file loses its set-id bits: the kernel does not say so to other file systems.
 // - O_TMPFILE and RENAME_EXCHANGE, which are not there yet; FALLOC_FL_COLLAPSE_RANGE and INSERT_RANGE, which FUSE does not carry.
 
 import { readFileSync } from 'node:fs';
@@ -45,8 +49,8 @@ const MOUNTS = [
   'cache=none,threads=8',
   'cache=shared,threads=1',
 ];
-const seeds = number('SEEDS', 2 * MOUNTS.length);
-const operations = number('OPS', 150);
+const seeds = number('SEEDS', 3 * MOUNTS.length);
+const operations = number('OPS', 250);
 const first = number('FIRST', 1);
 const reduceSeconds = number('REDUCE', 120);
 const more = process.env.MIGRATEFS_DIFFERENTIAL_OPTIONS;

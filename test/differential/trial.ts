@@ -94,7 +94,7 @@ export class Trial {
   #step(operation: Operation): Difference | undefined {
     this.#done.push(operation);
     if (operation.call === COMPARE) return this.#compare();
-    if (operation.call === 'link' && !LINKS_BELOW && !this.#readyToLink(operation)) {
+    if (operation.call === 'link' && !this.#readyToLink(operation)) {
       this.excused++;
       return undefined;
     }
@@ -129,8 +129,8 @@ export class Trial {
   }
 
   /**
-   * There is no index of hard links yet, so a file gets its second name on the upper layer: what has two names below falls apart when
-   * one of them is copied up. Opening it for writing brings a file there; other things are not linked below.
+   * Whether a second name may be made: of a file on the upper layer only, unless LINKS_BELOW, where opening it for writing brings it;
+   * not of other things that lie below.
    */
   #readyToLink({ targets: [from], numbers: [flags = 0] }: Operation): boolean {
     const fd = open(this.#merged.path(from), O_PATH | O_CLOEXEC | (flags === 0 ? O_NOFOLLOW : 0));
@@ -141,7 +141,8 @@ export class Trial {
     const inMount = path.startsWith(`${this.#place.mount}/`);
     let ready =
       found < 0 || stat.isDirectory || !inMount || this.#isUpper(path.slice(this.#place.mount.length), stat);
-    if (!ready && stat.isFile) {
+    if (!ready && stat.isFile && LINKS_BELOW) ready = true;
+    else if (!ready && stat.isFile) {
       const up = open(procPath(fd), O_WRONLY | O_CLOEXEC);
       if (up >= 0) close(up);
       ready = up >= 0;
