@@ -4,7 +4,7 @@
 
 import { EAGAIN, ECONNABORTED, EIO, ENODEV, ENOENT } from '../../protocol/errno.ts';
 import { fuse_in_header, fuse_out_header, fuse_write_in } from '../../protocol/structs.ts';
-import { POLLIN } from '../sys/constants.ts';
+import { POLLERR, POLLHUP, POLLIN } from '../sys/constants.ts';
 import { poll, read, write } from '../sys/fd.ts';
 import { addressOf } from '../sys/libc.ts';
 
@@ -48,6 +48,12 @@ export class Device {
   /** Asks for the next message again and again for about 20 µs. It may be another worker's by the time of the `read`. */
   lookOut(): void {
     for (let looks = 0; looks < LOOKS; looks++) if (poll(this.fd, POLLIN, 0) !== 0) return;
+  }
+
+  /** Whether the connection is over: nobody waits for answers any more. */
+  get ended(): boolean {
+    const events = poll(this.fd, POLLIN, 0);
+    return events > 0 && (events & (POLLERR | POLLHUP)) !== 0;
   }
 
   /**

@@ -2,10 +2,11 @@
 // one, whatever the message or the handler does: a malformed message gets its errno, an operation that is not served
 // ENOSYS, a handler that throws EIO. Replay, fuzzing and benchmarks enter here, and so does the worker's loop.
 
-import { EAGAIN, EIO, ENAMETOOLONG, ENOSYS } from '../../protocol/errno.ts';
+import { EAGAIN, EINTR, EIO, ENAMETOOLONG, ENOSYS } from '../../protocol/errno.ts';
 import {
   type Dialect,
   fuse_getxattr_in,
+  type NodeId,
   type Operation,
   operationList,
   operations,
@@ -16,8 +17,10 @@ import {
   Request,
 } from '../../protocol/index.ts';
 import type { FileSystem } from '../layers/filesystem.ts';
+import { PARKED } from '../layers/locking.ts';
 import type { Call, Handler } from '../ops/index.ts';
 import type { RequestSlots } from './interrupt.ts';
+import type { Parker } from './parker.ts';
 
 /** What the operations floor gives: src/ops, or a test's own. */
 export interface Served {
@@ -37,6 +40,8 @@ export interface ExchangeOptions {
   /** The requests in hand of all workers, and the number of this one among them. */
   readonly slots: RequestSlots;
   readonly index: number;
+  /** Takes requests that would have to wait for a lock; without it, every request waits. */
+  readonly parker?: Parker | undefined;
   /** Print every message to the log. */
   readonly debug: boolean;
 }
@@ -50,6 +55,7 @@ export class Exchange implements Call {
   readonly #handlerOf: (Handler | undefined)[] = [];
   /** The faults that were logged in full already: a bug that every request meets must not fill the log with stacks. */
   readonly #known = new Set<string>();
+  readonly #isFree = (node: NodeId) => this.fs.table.isFree(node);
 
   constructor(options: ExchangeOptions) {
     this.request = new Request(options.request, options.dialect);
@@ -62,7 +68,7 @@ export class Exchange implements Call {
 
   /**
    * Handles the message in the first `length` bytes of the request buffer. Never throws.
-   * @returns the length of the answer in the reply buffer, 0 when there is none to give
+   * @returns the length of the answer in the reply buffer, 0 when there is none to give (now: a parked request's comes later)
    */
   handle(length: number): number {
     const { request, reply } = this;
@@ -72,22 +78,35 @@ export class Exchange implements Call {
     } catch (error) {
       return this.#refuse(error);
     }
-    const { slots, index, debug } = this.#options;
+    const { slots, index, debug, parker } = this.#options;
     if (debug) this.fs.log.debug('request', { message: printRequest(request) });
     if (operation.name === 'INTERRUPT') return this.#interrupt();
     slots.begin(index, request.uniqueLo, request.uniqueHi);
+    parker?.begin(length, request);
     let answer: number;
     try {
       const handler = this.#handlerOf[operation.opcode];
       const result = handler === undefined ? unserved(operation) : handler(this);
+      if (result === PARKED && parker !== undefined) return this.#park(parker);
       answer = operation.answered ? reply.finish(request, result) : 0;
     } catch (error) {
       this.#report(error, printRequest(request));
       answer = operation.answered ? reply.finish(request, -EIO) : 0;
     }
     slots.end(index);
+    parker?.done();
     if (debug && answer > 0) this.fs.log.debug('reply', { message: this.#describeReply(answer) });
     return answer;
+  }
+
+  /** Cheap: asked after every request. */
+  get hasParked(): boolean {
+    return this.#options.parker?.hasParked ?? false;
+  }
+
+  /** Loads a parked request whose turn has come. @returns its length, for `handle`; 0 when there is none */
+  takeUp(): number {
+    return this.#options.parker?.takeUp(this.#isFree) ?? 0;
   }
 
   /** The kernel did not take the answer of the last `handle`: what it carried is taken back. */
@@ -107,10 +126,28 @@ export class Exchange implements Call {
     return printReply(operation, this.#options.reply.subarray(0, length), sizeOnly);
   }
 
-  /** Found: the interrupted request gets an answer, the interrupt none. Not found: EAGAIN, the kernel asks again if it still has it. */
+  // Interrupts find a request in hand or parked. One that comes between the two is told to come again.
+  #park(parker: Parker): number {
+    const { slots, index, debug } = this.#options;
+    if (slots.end(index)) {
+      parker.done();
+      return this.reply.finish(this.request, -EINTR);
+    }
+    if (debug) this.fs.log.debug('parked', { message: printRequest(this.request) });
+    parker.park();
+    return 0;
+  }
+
+  /**
+   * Found in hand: its worker answers it. Found parked: it is answered here. Not found: EAGAIN, the kernel asks again if it still has
+   * it. The interrupt itself has an answer in this case only.
+   */
   #interrupt(): number {
     const { request, reply } = this;
-    if (this.#options.slots.interrupt(request.u32(0), request.u32(4))) return 0;
+    const { slots, parker } = this.#options;
+    const [uniqueLo, uniqueHi] = [request.u32(0), request.u32(4)];
+    if (slots.interrupt(uniqueLo, uniqueHi)) return 0;
+    if (parker?.interrupt(uniqueLo, uniqueHi)) return reply.finish({ uniqueLo, uniqueHi }, -EINTR);
     return reply.finish(request, -EAGAIN);
   }
 

@@ -40,12 +40,12 @@ export class RequestSlots {
     Atomics.store(words, at + STATE, ((state | 3) + 1) | 0);
   }
 
-  /** The request is done: an interrupt for it finds nothing from here on. */
-  end(worker: number): void {
+  /** The request is done: an interrupt for it finds nothing from here on. @returns whether one had found it */
+  end(worker: number): boolean {
     const at = worker * SLOT_WORDS;
     const state = Atomics.load(this.#words, at + STATE);
-    // An interrupter that marks in between loses its mark to a finished request, which is what it means.
-    Atomics.store(this.#words, at + STATE, ((state & ~(STEP - 1)) + STEP) | IDLE);
+    const was = Atomics.exchange(this.#words, at + STATE, ((state & ~(STEP - 1)) + STEP) | IDLE);
+    return (was & INTERRUPTED) !== 0;
   }
 
   /** Has the request that `worker` is handling been interrupted? Cheap: for every turn of a loop that may take long. */

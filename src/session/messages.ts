@@ -4,6 +4,11 @@
 import type { CString, Int64, NodeId } from '../../protocol/index.ts';
 import type { FileSystemSetup } from '../layers/setup.ts';
 
+/** The owner of locks that a worker is in the inode table. */
+export function ownerOf(worker: number): number {
+  return worker + 1;
+}
+
 /** Plain data that a worker is started with. */
 export interface WorkerSetup {
   /** Its slot in `RequestSlots`, and its name in the log. */
@@ -13,8 +18,9 @@ export interface WorkerSetup {
   /** What makes the dialect: a posted object would come without its class. */
   readonly dialect: { readonly minor: number; readonly flags: bigint };
   readonly fs: FileSystemSetup;
-  /** Memory of `RequestSlots` and of `Occupancy`. */
+  /** Memory of `RequestSlots`, `Parking` and `Occupancy`. */
   readonly slots: SharedArrayBuffer;
+  readonly parking: SharedArrayBuffer;
   readonly occupancy: SharedArrayBuffer;
   /** Directory descriptors in the inode table from which on workers report `descriptors-short`; undefined: never. */
   readonly descriptorBudget?: number | undefined;
@@ -30,7 +36,8 @@ export type Notification =
 /** What a worker tells the main thread. */
 export type WorkerMessage =
   | { readonly kind: 'ready' }
-  | { readonly kind: 'grow' }
+  /** It took a request while no worker was left waiting. */
+  | { readonly kind: 'busy' }
   | { readonly kind: 'descriptors-short' }
   | { readonly kind: 'ended' }
   /** The device can't be read any more: the session is over. */

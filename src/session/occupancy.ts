@@ -1,5 +1,5 @@
 // What the workers of a pool know of one another, in memory that all threads share: how many wait for a request, so that the
-// worker that takes one while none is left waiting asks the main thread for one more; and whether a shortage has been reported
+// worker that takes one while none is left waiting tells the main thread, which looks whether one more is needed (growth.ts); and whether a shortage has been reported
 // already. However many workers see a shortage, one report is under way: its flag is taken by compare-and-exchange, and
 // given back by the main thread.
 
@@ -30,9 +30,14 @@ export class Occupancy {
     Atomics.add(this.#words, WAITING, 1);
   }
 
-  /** This worker got a request (or the end). @returns whether it has to ask the main thread for one more worker */
+  /** This worker got a request (or the end). @returns whether it has to tell the main thread that all are busy */
   take(): boolean {
     if (Atomics.sub(this.#words, WAITING, 1) > 1) return false;
+    return this.claimGrowth();
+  }
+
+  /** @returns whether this thread is the one that tells, or looks after, a shortage of workers */
+  claimGrowth(): boolean {
     return Atomics.compareExchange(this.#words, GROWING, 0, 1) === 0;
   }
 
@@ -45,7 +50,7 @@ export class Occupancy {
     Atomics.store(this.#words, LOOKING, 0);
   }
 
-  /** Main thread: the next shortage may ask again. */
+  /** Main thread: the next worker that sees all busy may tell it again. */
   allowGrowth(): void {
     Atomics.store(this.#words, GROWING, 0);
   }

@@ -1,13 +1,16 @@
-// The workers, seen from the main thread: a few at the start, one more whenever all are busy, up to a limit. A worker
-// that dies is reported, the request that it had in hand is answered EIO (its caller would wait for ever), and it is
-// replaced, a bounded number of times. The pool is over when the last worker has ended.
+// The workers, seen from the main thread: a few at the start, one more when all are busy and requests wait, up to a
+// limit. A worker that dies is reported, its locks are released, the request that it had in hand is answered EIO (its
+// caller would wait for ever), and it is replaced, a bounded number of times. The pool is over when the last worker has
+// ended.
 
 import { Worker } from 'node:worker_threads';
 import { errnoName } from '../../protocol/errno.ts';
 import type { Log } from '../log/index.ts';
+import { Growth } from './growth.ts';
 import { RequestSlots } from './interrupt.ts';
 import type { WorkerMessage, WorkerSetup } from './messages.ts';
 import { Occupancy } from './occupancy.ts';
+import { Parking, type Unique } from './parking.ts';
 
 /** How many workers a pool starts with: the second one sees to it that a slow first request holds nobody up. */
 const FIRST_WORKERS = 2;
@@ -26,10 +29,12 @@ export interface PoolOptions {
   /** Starts a thread; one that runs `worker.ts` unless a test brings its own. */
   readonly startWorker?: ((setup: WorkerSetup) => Worker) | undefined;
   /** Everything but what differs by worker. */
-  readonly setup: Omit<WorkerSetup, 'index' | 'slots' | 'occupancy'>;
+  readonly setup: Omit<WorkerSetup, 'index' | 'slots' | 'parking' | 'occupancy'>;
   /** At most so many workers, at least 1. */
   readonly threads: number;
   readonly log: Log;
+  /** A worker is dead: release the locks that it held. @returns false when the session can't go on without it */
+  readonly died: (worker: number, thread: number) => boolean;
   /** The worker with this request in hand is dead: answer it. */
   readonly abandoned: (uniqueLo: number, uniqueHi: number) => void;
   /** Messages that are not the pool's own. */
@@ -47,13 +52,17 @@ export class Pool {
 
   readonly #options: PoolOptions;
   readonly #slotMemory: SharedArrayBuffer;
+  readonly #parkingMemory = Parking.allocate();
   readonly #occupancyMemory = Occupancy.allocate();
   readonly #slots: RequestSlots;
+  readonly #parking: Parking;
   readonly #occupancy: Occupancy;
+  readonly #growth: Growth;
   readonly #workers: (Worker | undefined)[];
   #replacements = 0;
   #starting = 0;
   #ending = false;
+  #lost = false;
   /** Why the device can't be served any more, and why a worker died last. */
   #failure: Error | undefined;
   #death: Error | undefined;
@@ -65,7 +74,10 @@ export class Pool {
     this.#options = options;
     this.#slotMemory = RequestSlots.allocate(options.threads);
     this.#slots = new RequestSlots(this.#slotMemory);
+    this.#parking = new Parking(this.#parkingMemory);
     this.#occupancy = new Occupancy(this.#occupancyMemory);
+    const { device } = options.setup;
+    this.#growth = new Growth({ occupancy: this.#occupancy, device, grow: () => this.#grow() });
     this.#workers = new Array(options.threads).fill(undefined);
     this.ready = new Promise((resolve, reject) => {
       this.#resolveReady = resolve;
@@ -92,9 +104,12 @@ export class Pool {
       ...this.#options.setup,
       index,
       slots: this.#slotMemory,
+      parking: this.#parkingMemory,
       occupancy: this.#occupancyMemory,
     };
     const worker = (this.#options.startWorker ?? startWorker)(setup);
+    const thread = worker.threadId;
+    let orderly = false;
     this.#workers[index] = worker;
     this.#starting++;
     let starting = true;
@@ -102,9 +117,11 @@ export class Pool {
       if (!starting) return;
       starting = false;
       this.#starting--;
-      if (this.#starting === 0 && this.size < this.#options.threads) this.#occupancy.allowGrowth();
+      // What the workers told while it started was for this one.
+      if (this.#starting === 0 && this.size < this.#options.threads && !this.#ending) this.#growth.watch();
     };
     worker.on('message', (message: WorkerMessage) => {
+      orderly = message.kind === 'ended' || message.kind === 'failed';
       if (message.kind === 'ready') {
         started();
         this.#resolveReady();
@@ -119,17 +136,15 @@ export class Pool {
     worker.on('exit', () => {
       this.#workers[index] = undefined;
       started();
-      this.#exited(index);
+      this.#exited(index, orderly ? undefined : thread);
     });
   }
 
   #receive(message: WorkerMessage): void {
     switch (message.kind) {
-      case 'grow': {
-        const free = this.#workers.indexOf(undefined);
-        if (free >= 0 && !this.#ending) this.#start(free);
+      case 'busy':
+        if (!this.#ending) this.#growth.watch();
         break;
-      }
       case 'ended':
         this.#ending = true;
         break;
@@ -142,20 +157,46 @@ export class Pool {
     }
   }
 
-  #exited(index: number): void {
+  #grow(): void {
+    const free = this.#workers.indexOf(undefined);
+    if (free >= 0 && !this.#ending) this.#start(free);
+  }
+
+  /** Makes the workers end that do not wait for the device. */
+  terminate(): void {
+    for (const worker of this.#workers) worker?.terminate();
+  }
+
+  /** @param thread that died, undefined for an orderly end */
+  #exited(index: number, thread: number | undefined): void {
+    if (thread !== undefined && !this.#lost && !this.#options.died(index, thread)) {
+      this.#lost = true;
+      this.#ending = true;
+      this.#failure ??= new Error('a worker died while it changed the inode table');
+    }
     const inHand = this.#slots.inHand(index);
     if (inHand !== undefined) {
-      this.#options.abandoned(inHand.uniqueLo, inHand.uniqueHi);
+      this.#answer([inHand]);
       this.#slots.end(index);
     }
+    this.#answer(this.#parking.abandon(index).filter(({ uniqueLo }) => uniqueLo !== inHand?.uniqueLo));
     if (!this.#ending && this.#replacements < REPLACEMENTS) {
       this.#replacements++;
       this.#start(index);
       return;
     }
-    if (this.size > 0) return;
+    // Nobody may come to take up what waited for the dead one.
+    if (this.size > 0) {
+      if (thread !== undefined) this.#answer(this.#parking.drain());
+      return;
+    }
+    this.#growth.stop();
     const end = this.#failure ?? (this.#ending ? undefined : (this.#death ?? new Error('no worker is left')));
     this.#rejectReady(end ?? new Error('the device went away before the first request'));
     this.#resolveEnded(end);
+  }
+
+  #answer(requests: readonly Unique[]): void {
+    for (const { uniqueLo, uniqueHi } of requests) this.#options.abandoned(uniqueLo, uniqueHi);
   }
 }

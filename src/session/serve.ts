@@ -1,5 +1,6 @@
 // A worker's loop over the device: read, handle, write. The answer's write is where the kernel says that it no longer wants
-// it: what the answer carried (a lookup count, an open file) is then taken back, or it would stay for ever.
+// it: what the answer carried (a lookup count, an open file) is then taken back, or it would stay for ever. After each request, and
+// before the first (a worker may have died and left work), parked ones are taken up that can go on.
 
 import { availableParallelism } from 'node:os';
 import { EIO, ENODEV, ENOENT, errnoName } from '../../protocol/errno.ts';
@@ -27,6 +28,7 @@ export interface ServeOptions {
 export function serve({ device, exchange, occupancy, descriptorBudget, tell }: ServeOptions): number {
   const { table } = exchange.fs;
   for (;;) {
+    takeUpParked(device, exchange);
     occupancy.wait();
     // Who waits for an answer often asks again at once, and waking a sleeping thread costs more than all that a worker does for a request.
     // One worker at a time therefore stays awake for a moment; where there is a single core, that would only be in the way.
@@ -35,14 +37,27 @@ export function serve({ device, exchange, occupancy, descriptorBudget, tell }: S
       occupancy.lookedOut();
     }
     const length = device.read();
-    if (occupancy.take() && length > 0) tell({ kind: 'grow' });
+    if (occupancy.take() && length > 0) tell({ kind: 'busy' });
     if (length <= 0) return length;
-    const answer = exchange.handle(length);
-    if (answer > 0) {
-      const result = device.write(answer);
-      if (result < 0) refused(device, exchange, result);
-    }
+    respond(device, exchange, length);
     if (table.descriptors() > descriptorBudget && occupancy.report()) tell({ kind: 'descriptors-short' });
+  }
+}
+
+function respond(device: Device, exchange: Exchange, length: number): void {
+  const answer = exchange.handle(length);
+  if (answer === 0) return;
+  const result = device.write(answer);
+  if (result < 0) refused(device, exchange, result);
+}
+
+// What still lies there when the session ends has nobody who waits for it, and would be a copy for nothing.
+function takeUpParked(device: Device, exchange: Exchange): void {
+  for (;;) {
+    if (!exchange.hasParked || device.ended) return;
+    const length = exchange.takeUp();
+    if (length === 0) return;
+    respond(device, exchange, length);
   }
 }
 

@@ -10,7 +10,7 @@ import { O_NONBLOCK } from '../sys/constants.ts';
 import { close, getFlags, setFlags, write } from '../sys/fd.ts';
 import { abortConnection, killSelf } from './abort.ts';
 import { Eviction } from './eviction.ts';
-import type { WorkerMessage } from './messages.ts';
+import { ownerOf, type WorkerMessage } from './messages.ts';
 import { openSession, wantedFlags } from './negotiation.ts';
 import { Notifier } from './notify.ts';
 import { Pool, type PoolEnd, type PoolOptions } from './pool.ts';
@@ -70,6 +70,7 @@ export class Session {
   readonly #pool: Pool;
   readonly #notifier: Notifier;
   readonly #eviction: Eviction | undefined;
+  readonly #table: InodeTable;
   #stops = 0;
 
   constructor(options: SessionOptions, dialect: Dialect) {
@@ -78,6 +79,7 @@ export class Session {
     this.#options = options;
     this.#log = new Log(fs.log, fs.logLevel);
     this.#notifier = new Notifier(device, this.#log);
+    this.#table = new InodeTable(fs.region);
     const { minor, flags } = dialect;
     const budget = options.descriptorBudget;
     this.#pool = new Pool({
@@ -85,12 +87,13 @@ export class Session {
       threads,
       startWorker: options.startWorker,
       log: this.#log,
+      died: (worker, thread) => this.#bury(worker, thread),
       abandoned: (uniqueLo, uniqueHi) => this.#answerAbandoned(uniqueLo, uniqueHi),
       message: (message) => this.#receive(message),
     });
     if (budget !== undefined) {
       this.#eviction = new Eviction({
-        table: new InodeTable(fs.region),
+        table: this.#table,
         notifier: this.#notifier,
         budget,
         connection: options.connection,
@@ -152,6 +155,24 @@ export class Session {
     if (this.#pool.size > 0 && !abortConnection(this.#options.connection, this.#log)) killSelf();
   }
 
+  /** A dead worker's locks are released. Where that can't be done, nothing that needs the table can be answered: the end. */
+  #bury(worker: number, thread: number): boolean {
+    if (this.#table.releaseOwner(ownerOf(worker), thread)) return true;
+    const hint = 'users get errors until it is mounted again; the storages are whole';
+    this.#log.error('session_lost', { reason: 'a worker died while it changed the inode table', hint });
+    this.#options.unmount(true).then(() => {
+      if (this.#options.connection !== undefined) abortConnection(this.#options.connection, this.#log);
+      // Those who wait for the table end by this, those who wait for the device by the above.
+      this.#pool.terminate();
+      setTimeout(() => this.#killIfLeft(), LAST_MS).unref();
+    });
+    return false;
+  }
+
+  #killIfLeft(): void {
+    if (this.#pool.size > 0) killSelf();
+  }
+
   /** A dead worker's request: its caller would wait for ever. */
   #answerAbandoned(uniqueLo: number, uniqueHi: number): void {
     const bytes = new Uint8Array(ABANDONED_SIZE);
@@ -168,3 +189,6 @@ export class Session {
 }
 
 const ABANDONED_SIZE = 16;
+
+/** Milliseconds that workers have to end when the session is lost. */
+const LAST_MS = 2000;

@@ -11,8 +11,10 @@ import { unshareFs } from '../sys/credentials.ts';
 import { Device, ENDED } from './device.ts';
 import { Exchange } from './handle.ts';
 import { RequestSlots } from './interrupt.ts';
-import type { WorkerMessage, WorkerSetup } from './messages.ts';
+import { ownerOf, type WorkerMessage, type WorkerSetup } from './messages.ts';
 import { Occupancy } from './occupancy.ts';
+import { Parker } from './parker.ts';
+import { Parking } from './parking.ts';
 import { serve } from './serve.ts';
 
 function work(setup: WorkerSetup, tell: (message: WorkerMessage) => void): void {
@@ -21,8 +23,14 @@ function work(setup: WorkerSetup, tell: (message: WorkerMessage) => void): void 
   if (own < 0) throw new Error(`a worker thread can't have a umask of its own: ${errnoName(own)}`);
   const { index } = setup;
   const slots = new RequestSlots(setup.slots);
-  const fs = new FileSystem(setup.fs, index + 1, () => slots.interrupted(index));
   const device = new Device(setup.device);
+  const parker = new Parker(new Parking(setup.parking), index, device.request);
+  const fs = new FileSystem(
+    setup.fs,
+    ownerOf(index),
+    () => slots.interrupted(index),
+    (node) => parker.mayWait(node),
+  );
   const dialect = new Dialect(setup.dialect.minor, setup.dialect.flags);
   const { request, reply } = device;
   const exchange = new Exchange({
@@ -33,6 +41,7 @@ function work(setup: WorkerSetup, tell: (message: WorkerMessage) => void): void 
     fs,
     slots,
     index,
+    parker,
     debug: setup.debug,
   });
   tell({ kind: 'ready' });

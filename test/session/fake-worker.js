@@ -21,9 +21,6 @@ switch (order) {
     words[at] = 4;
     throw new Error('died with a request in hand');
   }
-  case 'grow':
-    tell('grow');
-    break;
   case 'fail':
     tell('failed', { errno: 5 });
     break;

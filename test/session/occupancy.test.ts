@@ -1,7 +1,7 @@
 import t from 'tap';
 import { Occupancy } from '../../src/session/occupancy.ts';
 
-t.test('who takes a request while none is left waiting asks for growth, once', async (t) => {
+t.test('who takes a request while none is left waiting tells it, once', async (t) => {
   const occupancy = new Occupancy(Occupancy.allocate());
   occupancy.wait();
   t.notOk(occupancy.take(), 'the first workers are still being started');

@@ -4,22 +4,29 @@ import type { FileSystemSetup } from '../../src/layers/setup.ts';
 import type { Log } from '../../src/log/index.ts';
 import type { WorkerMessage } from '../../src/session/messages.ts';
 import { Pool } from '../../src/session/pool.ts';
+import { close } from '../../src/sys/fd.ts';
 import { FakeLog } from './exchange.ts';
+import { Kernel } from './kernel.ts';
 
 const entry = new URL('./fake-worker.js', import.meta.url);
 
-function poolOf(orders: string[], threads: number) {
+function poolOf(orders: string[], threads: number, { whole = true, device = -1 } = {}) {
   const gate = new Int32Array(new SharedArrayBuffer(4));
   const counter = new Int32Array(new SharedArrayBuffer(4));
   const fs = { orders, gate: gate.buffer, counter: counter.buffer } as unknown as FileSystemSetup;
   const log = new FakeLog();
   const abandoned: number[][] = [];
+  const dead: [number, number][] = [];
   const messages: WorkerMessage[] = [];
   const pool = new Pool({
     startWorker: (workerData) => new Worker(entry, { workerData, execArgv: [], env: {} }),
-    setup: { device: -1, fs, debug: false, dialect: { minor: 45, flags: 0n } },
+    setup: { device, fs, debug: false, dialect: { minor: 45, flags: 0n } },
     threads,
     log: log as unknown as Log,
+    died: (worker, thread) => {
+      dead.push([worker, thread]);
+      return whole;
+    },
     abandoned: (lo, hi) => abandoned.push([lo, hi]),
     message: (message) => messages.push(message),
   });
@@ -27,7 +34,7 @@ function poolOf(orders: string[], threads: number) {
     Atomics.store(gate, 0, 1);
     Atomics.notify(gate, 0);
   };
-  return { pool, log, abandoned, messages, unmount, started: () => Atomics.load(counter, 0) };
+  return { pool, log, abandoned, dead, messages, unmount, started: () => Atomics.load(counter, 0) };
 }
 
 const until = async (condition: () => boolean) => {
@@ -46,28 +53,37 @@ t.test('two workers serve, and the end of the device is the end', async (t) => {
 });
 
 t.test('one thread means one worker', async (t) => {
-  const { pool, unmount } = poolOf(['grow'], 1);
+  const { pool, unmount } = poolOf(['serve'], 1);
   await pool.ready;
   t.equal(pool.size, 1);
   unmount();
   await pool.ended;
 });
 
-t.test('it grows when asked, up to its limit', async (t) => {
-  const { pool, unmount, started } = poolOf(['serve', 'grow', 'grow', 'grow', 'grow'], 4);
+t.test('it grows while requests wait and no worker does, up to its limit', async (t) => {
+  const kernel = new Kernel();
+  const { pool, unmount, started } = poolOf(['serve'], 4, { device: kernel.device });
+  await pool.ready;
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  t.equal(started(), 2, 'all are busy, but nobody waits for them');
+  kernel.ask({ operation: 'DESTROY' });
   await until(() => started() === 4);
   await new Promise((resolve) => setTimeout(resolve, 100));
   t.equal(pool.size, 4);
   t.equal(started(), 4);
   unmount();
   t.equal(await pool.ended, undefined);
+  kernel.unmount();
+  close(kernel.device);
 });
 
 t.test('a dead worker is told, its request answered, and it is replaced', async (t) => {
-  const { pool, unmount, log, abandoned, started } = poolOf(['serve', 'die-busy', 'serve'], 2);
+  const { pool, unmount, log, abandoned, dead, started } = poolOf(['serve', 'die-busy', 'serve'], 2);
   await until(() => started() === 3);
   t.match(log.errors, [{ event: 'worker_died', error: /died with a request in hand\n +at / }]);
   t.same(abandoned, [[6, 1]]);
+  t.equal(dead.length, 1, 'its locks were released');
+  t.ok(dead.every(([worker, thread]) => worker < 2 && thread > 0));
   unmount();
   t.equal(await pool.ended, undefined, 'what was survived is no failure');
 });
@@ -78,6 +94,15 @@ t.test('but not for ever', async (t) => {
   t.match(await pool.ended, { message: 'cannot start' });
   t.equal(started(), 18);
   t.equal(log.errors.length, 18);
+});
+
+t.test('a worker whose locks can not be released is the end of the session', async (t) => {
+  const { pool, unmount, started } = poolOf(['serve', 'die-busy'], 2, { whole: false });
+  await until(() => pool.size === 1);
+  pool.terminate();
+  t.match(await pool.ended, { message: /died while it changed/ });
+  t.equal(started(), 2, 'no replacement');
+  unmount();
 });
 
 t.test('a device that fails is the failure of the session', async (t) => {

@@ -69,7 +69,7 @@ t.test('each request has its answer, until the device ends', async (t) => {
   t.equal(kernel.answer('LOOKUP').unique, numbers[0]);
   t.equal(kernel.answer('LOOKUP').unique, numbers[2]);
   t.notOk(kernel.hasMessage);
-  t.same(told, [{ kind: 'grow' }], 'one worker was busy, and it asked once');
+  t.same(told, [{ kind: 'busy' }], 'one worker was busy, and it told once');
 });
 
 t.test('a device that fails ends the loop with its errno', async (t) => {
@@ -106,5 +106,5 @@ t.test('too many descriptors are reported', async (t) => {
   const message = bytesOf(lookup);
   const { told } = run(new RefusingDevice(message, 0), found, { descriptors: () => 101 });
   t.same(told.at(-1), { kind: 'descriptors-short' });
-  t.same(run(new RefusingDevice(message, 0), found, { descriptors: () => 100 }).told, [{ kind: 'grow' }]);
+  t.same(run(new RefusingDevice(message, 0), found, { descriptors: () => 100 }).told, [{ kind: 'busy' }]);
 });

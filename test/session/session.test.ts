@@ -1,51 +1,12 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { Worker } from 'node:worker_threads';
-import t, { type Test } from 'tap';
+import t from 'tap';
 import { EBUSY, EINVAL, ENOENT } from '../../protocol/errno.ts';
-import { Dialect, type StructFields } from '../../protocol/index.ts';
-import type { WorkerSetup } from '../../src/session/messages.ts';
-import { type SessionOptions, startSession } from '../../src/session/session.ts';
+import type { StructFields } from '../../protocol/index.ts';
+import { startSession } from '../../src/session/session.ts';
 import { Kernel } from './kernel.ts';
 import { releaseLayers, sampleLayers } from './layers.ts';
+import { dialect, self, sessionOf } from './real-session.ts';
 
-const self = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0, pid: process.pid };
-const dialect = new Dialect(45, 0n);
 const name = (text: string) => Buffer.from(`${text}\0`);
-
-// The built worker, without the test runner's loader.
-const startWorker = (workerData: WorkerSetup) =>
-  new Worker(new URL('../../dist/src/session/worker.js', import.meta.url), {
-    workerData,
-    execArgv: [],
-    env: {},
-  });
-
-/** A session of real workers on a socket; `logged` is what it wrote by now. */
-async function sessionOf(t: Test, options: Partial<SessionOptions> = {}) {
-  const folder = t.testdir({});
-  const fs = sampleLayers(folder);
-  const kernel = new Kernel(dialect);
-  kernel.ask({ operation: 'INIT', fields: { major: 7, minor: 45, flags: 0, flags2: 0 } });
-  const session = await startSession({
-    device: kernel.device,
-    fs,
-    threads: 4,
-    debug: false,
-    exclusive: false,
-    connection: undefined,
-    unmount: async () => {
-      kernel.unmount();
-      return 0;
-    },
-    startWorker,
-    ...options,
-  });
-  kernel.answer('INIT');
-  const logged = () => readFileSync(join(folder, 'log'), 'utf8');
-  session.ended.then(() => releaseLayers(fs));
-  return { session, kernel, logged };
-}
 
 t.test('requests are answered by workers until the device goes away', async (t) => {
   const { session, kernel, logged } = await sessionOf(t);

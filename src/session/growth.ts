@@ -1,0 +1,60 @@
+// When a pool needs one more worker: all are busy while requests wait on the device, and not for a moment only. A worker that takes a
+// request while none is left waiting says so; nobody in the pool may be free to look from then on, so the main thread does, in turns of
+// some milliseconds, until a worker waits again.
+
+import { POLLIN } from '../sys/constants.ts';
+import { poll } from '../sys/fd.ts';
+import type { Occupancy } from './occupancy.ts';
+
+/** Between two looks: one costs a poll of the device, less than a microsecond. */
+const TURN_MS = 5;
+
+/** Looks in succession that must find a shortage. One client's requests overlap for microseconds only. */
+const LOOKS = 2;
+
+export interface GrowthOptions {
+  readonly occupancy: Occupancy;
+  readonly device: number;
+  readonly grow: () => void;
+}
+
+export class Growth {
+  readonly #options: GrowthOptions;
+  #timer: NodeJS.Timeout | undefined;
+  #short = 0;
+
+  constructor(options: GrowthOptions) {
+    this.#options = options;
+  }
+
+  /** All workers are busy, or may be. */
+  watch(): void {
+    if (this.#timer !== undefined) return;
+    this.#short = 0;
+    this.#next();
+  }
+
+  /** For good, or until the next `watch`. */
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #next(): void {
+    this.#timer = setTimeout(() => this.#look(), TURN_MS);
+  }
+
+  #look(): void {
+    const { occupancy, device, grow } = this.#options;
+    this.#timer = undefined;
+    // After the permission to tell, a worker tells of the next time; what came just before it is seen here.
+    if (occupancy.waiting > 0) {
+      occupancy.allowGrowth();
+      if (occupancy.waiting > 0 || !occupancy.claimGrowth()) return;
+      this.#short = 0;
+    }
+    this.#short = poll(device, POLLIN, 0) === POLLIN ? this.#short + 1 : 0;
+    if (this.#short >= LOOKS) grow();
+    else this.#next();
+  }
+}
