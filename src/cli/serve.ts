@@ -1,6 +1,6 @@
 // One mount's life in this process: check, prepare, mount, serve, end. Everything that can fail without the mount is done
 // before it, so that a failure leaves nothing behind; what fails after it is unmounted again.
-import { EBUSY } from '../../protocol/errno.ts';
+import { EBUSY, errnoName } from '../../protocol/errno.ts';
 import { prepareFileSystem } from '../layers/prepare.ts';
 import { describeTarget, Log, type LogTarget, openLogTarget, reopenLogTarget } from '../log/index.ts';
 import {
@@ -120,7 +120,7 @@ function reopenOnSignal(target: LogTarget): void {
   process.on('SIGUSR2', () => {
     const result = reopenLogTarget(target);
     const log = new Log(target);
-    if (result < 0) log.warn('log_not_reopened', { errno: -result });
+    if (result < 0) log.warn('log_not_reopened', { error: errnoName(-result) });
     else log.info('log_reopened');
   });
 }

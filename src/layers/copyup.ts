@@ -105,7 +105,7 @@ function settle(
   const durable = syncDirectory(upper);
   if (durable < 0) {
     // The copy is whole and in use, but might not survive a crash: the source stays, hidden, and the caller is told.
-    fs.log.error('sync-failed', { name: unterminated(at.ref.bytes), error: errnoName(-durable) });
+    fs.log.error('sync_failed', { name: unterminated(at.ref.bytes), error: errnoName(-durable) });
     return -EIO;
   }
   const removed = removeSource(fs, at, upper, source, made);

@@ -25,6 +25,11 @@ export class FileSystem {
   /** The attributes that the last locate, lookup or getattr found. */
   readonly stat = new Stat();
 
+  /** A layer's directory as the administrator named it, for the log. */
+  pathOf(layer: number): string {
+    return this.layers[layer]?.path ?? '';
+  }
+
   /** @param worker number from 1, unique among the threads of the mount. */
   constructor(
     setup: FileSystemSetup,

@@ -67,10 +67,10 @@ function setAside(fs: FileSystem, parent: NodeId, layer: number, dir: number, na
     const moved = renameat2(dir, name, aside, kept, 0);
     close(aside);
     if (moved === 0) {
-      fs.log.warn('hidden-tree-set-aside', {
+      fs.log.warn('hidden_tree_set_aside', {
         parent: pathOf(fs, parent),
         name: unterminated(name),
-        layer,
+        layer: fs.pathOf(layer),
         kept: unterminated(kept),
       });
     }

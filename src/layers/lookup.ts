@@ -36,6 +36,8 @@ const ATTEMPTS = 16;
 
 function waitFor(fs: FileSystem, node: NodeId): number {
   if (!node) return 0;
+  // Held by this very request: another host has changed what it is about. Waiting would be for ever.
+  if (fs.table.lockOwner(node) === fs.worker) return -ESTALE;
   const locked = lockNode(fs, node);
   if (locked === 0) fs.table.unlockNode(node, fs.worker);
   return locked === -ESTALE ? 0 : locked;

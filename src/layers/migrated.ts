@@ -20,7 +20,7 @@ export function reportMigrated(
 ): void {
   fs.log.info('migrated', {
     path: pathOf(fs, node),
-    layer,
+    layer: fs.pathOf(layer),
     uid: fs.caller.requester,
     size: source.size,
     copied: report.bytes,

@@ -45,5 +45,5 @@ function redirect(fs: FileSystem, handle: number, copy: number): void {
   const fd = reopen(procPath(copy), flags | O_RDONLY | O_NONBLOCK | O_CLOEXEC);
   const result = fd < 0 ? fd : dup3(fd, handle, O_CLOEXEC);
   if (fd >= 0) close(fd);
-  if (result < 0) fs.log.error('redirect-failed', { handle, error: errnoName(-result) });
+  if (result < 0) fs.log.error('redirect_failed', { handle, error: errnoName(-result) });
 }

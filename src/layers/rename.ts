@@ -184,6 +184,6 @@ function pinTarget(fs: FileSystem, to: End): number {
 function dropOldTargets(fs: FileSystem, layer: number, to: End): void {
   const result = removeHidden(fs, to.parent, to.name, layer);
   if (result < 0) {
-    fs.log.warn('hidden-copy-kept', { name: unterminated(to.name), error: errnoName(-result) });
+    fs.log.warn('hidden_copy_kept', { name: unterminated(to.name), error: errnoName(-result) });
   }
 }

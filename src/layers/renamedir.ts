@@ -113,8 +113,8 @@ function moveBack(fs: FileSystem, from: End, to: End, moved: readonly number[]):
   for (const layer of moved) {
     const result = renameat2(side(fs, to.parent, layer), to.name, side(fs, from.parent, layer), from.name, 0);
     if (result === 0) continue;
-    fs.log.error('rename-torn', {
-      layer,
+    fs.log.error('rename_torn', {
+      layer: fs.pathOf(layer),
       name: unterminated(from.name),
       now: unterminated(to.name),
       error: errnoName(-result),

@@ -25,9 +25,9 @@ export function removeSource(fs: FileSystem, at: Place, upper: number, source: S
   if (found === -ENOENT || (found === 0 && !now.sameObject(source))) return takeBack(fs, at, upper, made);
   const result = found < 0 ? found : takeAway(fs, at, source);
   if (result === 0 || result === -ENOENT) return 'removed';
-  fs.log.warn('source-kept', {
+  fs.log.warn('source_kept', {
     name: unterminated(name),
-    layer: at.layer,
+    layer: fs.pathOf(at.layer),
     error: errnoName(-result),
     consequence: 'the copy is in use; the source stays hidden below it until the name is deleted',
   });
@@ -44,7 +44,7 @@ function takeBack(fs: FileSystem, at: Place, upper: number, made: Stat): SourceE
   if (found === 0 && now.sameObject(made)) {
     const result = unlinkat(upper, at.ref.bytes, 0);
     if (result < 0 && result !== -ENOENT) {
-      fs.log.error('copy-of-deleted-kept', { name: unterminated(at.ref.bytes), error: errnoName(-result) });
+      fs.log.error('copy_of_deleted_kept', { name: unterminated(at.ref.bytes), error: errnoName(-result) });
     }
   }
   return 'gone';

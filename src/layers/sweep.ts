@@ -23,7 +23,7 @@ export function sweep(setup: FileSystemSetup, log: Log): void {
     const fd = openWork(layer.fd);
     if (fd === -ENOENT) continue;
     if (fd < 0) {
-      log.warn('sweep-failed', { layer: layer.path, error: errnoName(-fd) });
+      log.warn('sweep_failed', { layer: layer.path, error: errnoName(-fd) });
       continue;
     }
     sweepDirectory(fd, layer.path, setup.host, log);
@@ -50,7 +50,7 @@ function sweepDirectory(dir: number, path: string, host: string, log: Log): void
       const result = unlinkat(dir, cursor.name, cursor.type === DT_DIR ? AT_REMOVEDIR : 0);
       if (result === 0) log.info('swept', { layer: path, name: cursor.name.subarray(0, -1) });
       else if (result !== -ENOENT && result !== -ENOTEMPTY && result !== -EEXIST) {
-        log.warn('sweep-failed', {
+        log.warn('sweep_failed', {
           layer: path,
           name: cursor.name.subarray(0, -1),
           error: errnoName(-result),

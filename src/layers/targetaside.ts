@@ -67,8 +67,8 @@ export class TargetAside {
         const result = finish(side(fs, this.#parent, waiting.layer), waiting);
         close(waiting.work);
         if (result === 0) continue;
-        fs.log.error('replaced-directory-kept', {
-          layer: waiting.layer,
+        fs.log.error('replaced_directory_kept', {
+          layer: fs.pathOf(waiting.layer),
           name: unterminated(this.#name),
           kept: unterminated(waiting.name),
           error: errnoName(-result),

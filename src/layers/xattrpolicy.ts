@@ -11,8 +11,8 @@ export function xattrPolicy(fs: FileSystem, name: CString): XattrRefused {
   return (xattr, errno) => {
     const fields = { name: unterminated(name), xattr: unterminated(xattr), error: errnoName(errno) };
     if (strict)
-      fs.log.error('xattr-refused', { ...fields, mend: 'mount with xattrs=best-effort to leave it behind' });
-    else fs.log.warn('xattr-dropped', fields);
+      fs.log.error('xattr_refused', { ...fields, mend: 'mount with xattrs=best-effort to leave it behind' });
+    else fs.log.warn('xattr_dropped', fields);
     return strict ? -errno : 0;
   };
 }

@@ -11,8 +11,8 @@ import { SystemError } from './errors.ts';
 
 export const DEVICE = '/dev/fuse';
 
-/** RHEL 8's. FUSE 7.27: what the session needs of the protocol; statx, renameat2 and copy_file_range within a file system. */
-const OLDEST = [4, 18] as const;
+/** FUSE 7.31, the oldest version of the protocol that is spoken. */
+const OLDEST = [5, 4] as const;
 
 const NO_FUSE = `${DEVICE} is missing: load the module (modprobe fuse); in a container, start it with --device ${DEVICE}`;
 const DENIED = `${DEVICE} may not be opened: make it 0666 (udev does); in a container, start it with --device ${DEVICE}`;

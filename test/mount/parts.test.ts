@@ -59,9 +59,9 @@ t.test('printable', async (t) => {
 });
 
 t.test('kernels', async (t) => {
-  for (const good of ['4.18.0-553.el8.x86_64', '5.4.0', '6.18.44', '10.0']) checkKernel(good);
-  for (const old of ['4.17.19', '3.10.0-1160.el7', '2.6.32', '']) {
-    t.throws(() => checkKernel(old), { code: 'KERNEL_TOO_OLD', message: /4\.18 or later/ }, old);
+  for (const good of ['5.4.0', '5.14.0-503.el9.x86_64', '6.18.44', '10.0']) checkKernel(good);
+  for (const old of ['5.3.18', '4.18.0-553.el8.x86_64', '3.10.0-1160.el7', '2.6.32', '']) {
+    t.throws(() => checkKernel(old), { code: 'KERNEL_TOO_OLD', message: /5\.4 or later/ }, old);
   }
 });
 

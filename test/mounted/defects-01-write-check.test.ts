@@ -3,7 +3,7 @@
 
 import { chmodSync, chownSync, existsSync, lstatSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import t from 'tap';
-import { all, attempts, NOBODY, pathsIn } from './defects-support.ts';
+import { all, attempts, NOBODY, pathsIn, truncateAs } from './defects-support.ts';
 import { mountTest, treeDigest } from './support.ts';
 
 const REFUSED = {
@@ -15,9 +15,6 @@ const REFUSED = {
   'O_WRONLY 0644': 'fs.openSync(m + "/d/public", c.O_WRONLY)',
   'O_RDWR 0644': 'fs.openSync(m + "/d/public", c.O_RDWR)',
   'O_APPEND 0644': 'fs.openSync(m + "/d/public", c.O_WRONLY | c.O_APPEND)',
-  'truncate 0600': 'fs.truncateSync(m + "/d/secret", 0)',
-  'truncate 0644': 'fs.truncateSync(m + "/d/public", 0)',
-  'truncate by one byte': 'fs.truncateSync(m + "/d/public", 6)',
   'O_TRUNC in a closed directory': 'fs.openSync(m + "/closed/open", c.O_WRONLY | c.O_TRUNC)',
   unlink: 'fs.unlinkSync(m + "/d/public")',
   'rename within': 'fs.renameSync(m + "/d/public", m + "/d/other")',
@@ -44,8 +41,10 @@ function layers(lower: string): void {
   writeFileSync(`${lower}/d/public`, 'public\n');
   writeFileSync(`${lower}/d/own`, 'own\n');
   chownSync(`${lower}/d/own`, NOBODY.uid, NOBODY.gid);
-  writeFileSync(`${lower}/d/all`, 'all\n');
-  chmodSync(`${lower}/d/all`, 0o666);
+  for (const name of ['all', 'all2']) {
+    writeFileSync(`${lower}/d/${name}`, 'all\n');
+    chmodSync(`${lower}/d/${name}`, 0o666);
+  }
   writeFileSync(`${lower}/closed/open`, 'open\n');
   chmodSync(`${lower}/closed/open`, 0o666);
   chmodSync(`${lower}/closed`, 0o700);
@@ -56,10 +55,22 @@ function layers(lower: string): void {
 for (const options of ['', 'permissions=layer']) {
   const name = `1: a refused write leaves an old file where and what it is${options && ` (${options})`}`;
   const prepare = ({ lower }: { lower: string[] }) => layers(lower[0] as string);
-  await mountTest(t, name, { root: true, needs: ['setpriv'], options, prepare }, (t, m) => {
+  await mountTest(t, name, { root: true, needs: ['setpriv', 'perl'], options, prepare }, (t, m) => {
     const lower = m.lower[0] as string;
     const before = treeDigest(lower);
     t.same(attempts(NOBODY, m.mnt, REFUSED), all(REFUSED, 'EACCES'), 'refused');
+    for (const [name, size] of [
+      ['secret', 0],
+      ['public', 0],
+      ['public', 6],
+      ['public', 1000],
+    ] as const) {
+      t.equal(
+        truncateAs(NOBODY, `${m.mnt}/d/${name}`, size),
+        'Permission denied',
+        `truncate ${name} to ${size}`,
+      );
+    }
     t.same(attempts(NOBODY, m.mnt, NOT_PERMITTED), all(NOT_PERMITTED, 'EPERM'), 'not permitted');
     t.same(treeDigest(lower), before, 'the old storage is as it was');
     t.same(pathsIn(m.upper), [], 'nothing has been made on the new one, parents neither');
@@ -68,6 +79,8 @@ for (const options of ['', 'permissions=layer']) {
     t.same(attempts(NOBODY, m.mnt, ALLOWED), all(ALLOWED, 'ok'), 'who may write writes');
     t.equal(readFileSync(`${m.upper}/d/own`, 'utf8'), 'new');
     t.equal(readFileSync(`${m.upper}/d/all`, 'utf8'), 'all\n+');
+    t.equal(truncateAs(NOBODY, `${m.mnt}/d/all2`, 2), 'ok');
+    t.equal(readFileSync(`${m.upper}/d/all2`, 'utf8'), 'al');
     t.equal(lstatSync(`${m.upper}/d/own`).uid, NOBODY.uid);
     t.notOk(existsSync(`${lower}/d/own`) || existsSync(`${lower}/d/all`), 'and has migrated');
   });

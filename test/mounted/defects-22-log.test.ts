@@ -58,6 +58,6 @@ await mountTest(
       'one line for each, in order',
     );
     t.notOk(lines.some((line) => / event=forged| level=error/.test(line.replace(/"(?:[^"\\]|\\.)*"/g, ''))));
-    t.ok(lines.some((line) => / event=hidden-tree-set-aside .*name="h\\nforged"/.test(line)));
+    t.ok(lines.some((line) => / event=hidden_tree_set_aside .*name="h\\nforged"/.test(line)));
   },
 );

@@ -27,7 +27,7 @@ import {
   writeSync,
 } from 'node:fs';
 import t from 'tap';
-import { attempts, GROUP, MEMBER, NOBODY } from './defects-support.ts';
+import { attempts, GROUP, MEMBER, NOBODY, truncatePath } from './defects-support.ts';
 import { describe, hashOf, mountTest, must, sh, xattrsOf } from './support.ts';
 
 const open = (path: string) => closeSync(openSync(path, 'r+'));
@@ -175,7 +175,7 @@ await mountTest(t, '24: a copied file is the file it was', { root: true, options
   mkdirSync(`${m.lower[0]}/d`);
   const acts: Record<string, (path: string) => void> = {
     append: (path) => appendFileSync(path, '+'),
-    truncate: (path) => truncateSync(path, 2),
+    truncate: (path) => truncatePath(path, 2),
     'open for writing': open,
     'rename over': (path) => {
       writeFileSync(`${path}.new`, 'goes away');

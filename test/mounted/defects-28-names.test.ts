@@ -16,13 +16,12 @@ import {
   rmdirSync,
   statSync,
   symlinkSync,
-  truncateSync,
   unlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
-import { errnoOf, pathsIn } from './defects-support.ts';
+import { errnoOf, pathsIn, truncatePath } from './defects-support.ts';
 import { cleanEnv, mountTest, sh, treeDigest } from './support.ts';
 
 /** Inode number and name of every entry, in the order of the listing. */
@@ -102,7 +101,7 @@ await mountTest(
       'link from': () => linkSync(reserved, `${m.mnt}/away`),
       readlink: () => readlinkSync(reserved),
       chmod: () => chmodSync(reserved, 0o777),
-      truncate: () => truncateSync(reserved, 0),
+      truncate: () => truncatePath(reserved, 0),
       'create below': () => writeFileSync(`${reserved}/work/new`, ''),
       'rename into': () => renameSync(file, `${reserved}/work/f`),
     };

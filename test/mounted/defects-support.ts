@@ -1,6 +1,9 @@
 // What the tests of the defects share: acts whose errno is looked at, also another user's, and what a layer holds.
 
 import { readdirSync } from 'node:fs';
+import { errnoName } from '../../protocol/errno.ts';
+import { cstring } from '../../src/sys/cstring.ts';
+import { truncate } from '../../src/sys/path.ts';
 import type { User } from './support.ts';
 import { shAs } from './support.ts';
 
@@ -19,6 +22,20 @@ export function errnoOf(act: () => unknown): string {
   } catch (error) {
     return (error as NodeJS.ErrnoException).code ?? String(error);
   }
+}
+
+/** truncate(2) by path; node's own opens the file first. @throws like node's */
+export function truncatePath(path: string, size: number): void {
+  const result = truncate(cstring(path), size);
+  if (result < 0) throw Object.assign(new Error(path), { code: errnoName(-result) });
+}
+
+/** truncate(2) as another user. @returns 'ok', or what perl says */
+export function truncateAs(user: User, path: string, size: number): string {
+  const { stderr, status } = shAs(user, `exec perl -e 'truncate($ARGV[0], $ARGV[1]) or die "$!\\n"' "$@"`, {
+    args: [path, `${size}`],
+  });
+  return status === 0 ? 'ok' : stderr.trim();
 }
 
 const RUNNER = `
