@@ -1,14 +1,15 @@
 // Questions that change nothing: access(2), readlink(2), statfs(2), and looking up `.` and `..` for who opens files by handle.
 
-import { ENOENT, ESTALE } from '../../protocol/errno.ts';
+import { EACCES, ENOENT, ESTALE } from '../../protocol/errno.ts';
 import type { NodeId } from '../../protocol/types.ts';
 import { newNameRef, ROOT_ID } from '../inodes/table.ts';
 import { AT_EACCESS, AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW, S_IFDIR } from '../sys/constants.ts';
 import { EMPTY } from '../sys/cstring.ts';
+import { close } from '../sys/fd.ts';
 import { faccessat, readlinkat } from '../sys/path.ts';
 import { fstatfs, type StatFs } from '../sys/statfs.ts';
 import type { FileSystem } from './filesystem.ts';
-import { anyDescriptor, attributes, newPlace, place } from './locate.ts';
+import { anyDescriptor, attributes, newPlace, openObject, place } from './locate.ts';
 import { UPPER } from './setup.ts';
 import { side, topSide } from './sides.ts';
 
@@ -28,9 +29,18 @@ export function accessNode(fs: FileSystem, node: NodeId, mask: number): number {
 /** @returns the target's length in bytes, or a negative errno. Never copies anything up. */
 export function readLink(fs: FileSystem, node: NodeId, into: Uint8Array, size: number): number {
   const found = place(fs, node, at);
-  if (found === 0) return readlinkat(at.dir, at.ref.bytes, into, size);
-  const fd = found === -ESTALE ? anyDescriptor(fs, node) : found;
-  return fd < 0 ? fd : readlinkat(fd, EMPTY, into, size);
+  if (found !== 0) {
+    const fd = found === -ESTALE ? anyDescriptor(fs, node) : found;
+    return fd < 0 ? fd : readlinkat(fd, EMPTY, into, size);
+  }
+  const length = readlinkat(at.dir, at.ref.bytes, into, size);
+  if (length !== -EACCES) return length;
+  // The caller may have come by another name than the one that we know, see openfound.ts.
+  const fd = openObject(fs, at);
+  if (fd < 0) return fd;
+  const again = readlinkat(fd, EMPTY, into, size);
+  close(fd);
+  return again;
 }
 
 /** The upper layer's: the space that is left for what users write. */
