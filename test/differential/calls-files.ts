@@ -42,6 +42,11 @@ export function digest(bytes: Uint8Array, count: number): string {
   return `${count} bytes ${createHash('sha1').update(bytes.subarray(0, count)).digest('hex').slice(0, 8)}`;
 }
 
+/** A directory's offsets are the file system's own, and how they are refused. */
+function isDirectory(fd: number): boolean {
+  return statx(fd, EMPTY, AT_EMPTY_PATH, STATX_TYPE, stat) === 0 && stat.isDirectory;
+}
+
 const EXTRA = [
   O_TRUNC,
   O_TRUNC,
@@ -94,7 +99,7 @@ export const fileCalls = {
     weight: 5,
     make: (g) => ({ slots: [g.used()], numbers: [g.length()] }),
     run: (side, { slots: [slot], numbers: [length = 0] }) =>
-      side.slot(slot, (fd) => digest(buffer, read(fd, buffer, length))),
+      side.slot(slot, (fd) => (isDirectory(fd) ? 'a directory' : digest(buffer, read(fd, buffer, length)))),
   },
   pread: {
     weight: 6,
@@ -130,11 +135,9 @@ export const fileCalls = {
       ],
     }),
     run: (side, { slots: [slot], numbers: [offset = 0, whence = 0] }) =>
-      side.slot(slot, (fd) => {
-        // A directory's offsets are the file system's own.
-        if (statx(fd, EMPTY, AT_EMPTY_PATH, STATX_TYPE, stat) === 0 && stat.isDirectory) return 'a directory';
-        return seekOutcome(lseek(fd, offset, whence), whence);
-      }),
+      side.slot(slot, (fd) =>
+        isDirectory(fd) ? 'a directory' : seekOutcome(lseek(fd, offset, whence), whence),
+      ),
   },
   truncate: {
     weight: 4,

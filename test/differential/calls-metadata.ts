@@ -4,6 +4,7 @@ import {
   AT_EMPTY_PATH,
   AT_FDCWD,
   AT_SYMLINK_NOFOLLOW,
+  S_IFIFO,
   STATX_BASIC_STATS,
   XATTR_CREATE,
   XATTR_REPLACE,
@@ -81,8 +82,12 @@ export const metadataCalls = {
       const result = utimensat(AT_FDCWD, side.path(path), setTimes(numbers), flags);
       if (result < 0) return say(result);
       const seen = statx(AT_FDCWD, side.path(path), flags, STATX_BASIC_STATS, stat);
-      // A time that was left alone is what it was, which of a directory need not be the same.
-      return seen < 0 ? say(seen) : stat.isDirectory && numbers[3] === 0x3fff_fffe ? 'ok' : when(stat);
+      // A time that was left alone is what it was, which of a directory or a FIFO need not be the same.
+      return seen < 0
+        ? say(seen)
+        : stat.type === S_IFIFO || (stat.isDirectory && numbers[3] === 0x3fff_fffe)
+          ? 'ok'
+          : when(stat);
     },
   },
   setxattr: {

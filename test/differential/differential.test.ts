@@ -22,8 +22,9 @@
 //   of one of its parents, hidden: who renames then copies, as between file systems.
 // - second names of links, FIFOs and sockets that lie below: the index of hard links keeps files together, and only files. Of files
 //   too, unless LINKS says so: the names of a lower file that come up later are counted, and numbered, only then.
-// - times of FIFOs, which the kernel does not tell a file system when data goes through; lseek on directories; chown to nobody
+// - times of FIFOs, which the kernel does not tell a file system when data goes through; lseek and read on directories; chown to nobody
 //   (-1, -1), by which a local file loses its set-id bits: the kernel does not say so to other file systems.
+// - rename onto a directory that is not empty answers ENOTEMPTY, also where a layer (xfs) says EEXIST: POSIX has both.
 // - O_TMPFILE and RENAME_EXCHANGE, which are not there yet; FALLOC_FL_COLLAPSE_RANGE and INSERT_RANGE, which FUSE does not carry.
 
 import { readFileSync } from 'node:fs';
