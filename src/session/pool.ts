@@ -179,7 +179,9 @@ export class Pool {
       this.#answer([inHand]);
       this.#slots.end(index);
     }
-    this.#answer(this.#parking.abandon(index).filter(({ uniqueLo }) => uniqueLo !== inHand?.uniqueLo));
+    const isOther = ({ uniqueLo, uniqueHi }: Unique) =>
+      uniqueLo !== inHand?.uniqueLo || uniqueHi !== inHand?.uniqueHi;
+    this.#answer(this.#parking.abandon(index).filter(isOther));
     if (!this.#ending && this.#replacements < REPLACEMENTS) {
       this.#replacements++;
       this.#start(index);
