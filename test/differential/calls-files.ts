@@ -1,6 +1,7 @@
 // Calls on the content of files: opening in every way, and what is done with descriptors that are kept, whatever becomes of the names.
 
 import { createHash } from 'node:crypto';
+import { ENXIO } from '../../protocol/errno.ts';
 import {
   AT_EMPTY_PATH,
   FALLOC_FL_KEEP_SIZE,
@@ -60,9 +61,10 @@ const EXTRA = [
   O_PATH,
 ];
 
-/** SEEK_DATA and SEEK_HOLE answer what the file system stores, which a copy may store otherwise: of them only the errno counts. */
+/** SEEK_DATA and SEEK_HOLE answer what the file system stores now, which a copy may store otherwise, and a file in a moment too. */
 function seekOutcome(position: number | bigint, whence: number): string {
-  return position >= 0 && (whence === SEEK_DATA || whence === SEEK_HOLE) ? 'somewhere' : say(position);
+  const stored = whence === SEEK_DATA || whence === SEEK_HOLE;
+  return stored && (position >= 0 || position === -ENXIO) ? 'somewhere or nowhere' : say(position);
 }
 
 export const fileCalls = {

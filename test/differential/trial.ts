@@ -174,9 +174,9 @@ export class Trial {
     return left.length === 0 ? undefined : `left behind in ${left.join(', ')}`;
   }
 
-  /** Takes away whatever is still there. */
+  /** Takes away whatever is still there: through the mount, which is to know, and then from the layers. */
   clear(): void {
-    this.#merged.closeAll();
+    if (exists(this.#merged.root)) this.removeMerged();
     this.#plain.closeAll();
     for (const root of [...this.#place.layers, this.#place.plain]) {
       rmSync(`${root}/${this.#name}`, { recursive: true, force: true });
