@@ -1,6 +1,7 @@
 // The supplementary groups of a caller, which a FUSE request does not carry: read from /proc/<tid>/status, and believed only if
 // the ids in the same file are the request's (the number may have passed to another task by now).
 
+import { readlinkSync } from 'node:fs';
 import { O_CLOEXEC, O_RDONLY } from '../sys/constants.ts';
 import { cstring } from '../sys/cstring.ts';
 import { close, open, read } from '../sys/fd.ts';
@@ -17,7 +18,7 @@ let buffer = new Uint8Array(FIRST_READ);
  * who it was, or cannot be read.
  */
 export function groupsOf(tid: number, uid: number, gid: number): Uint32Array {
-  if (tid <= 0) return NONE;
+  if (tid <= 0 || !isOurProc) return NONE;
   const text = readStatus(tid);
   const ids = text && /^Uid:\t(?:\d+\t){3}(\d+)\nGid:\t(?:\d+\t){3}(\d+)$/m.exec(text);
   if (!ids || Number(ids[1]) !== uid || Number(ids[2]) !== gid) return NONE;
@@ -27,6 +28,9 @@ export function groupsOf(tid: number, uid: number, gid: number): Uint32Array {
 }
 
 const NONE = new Uint32Array(0);
+
+/** /proc may be of another pid namespace, where the caller's number is somebody else's. */
+const isOurProc = readlinkSync('/proc/self') === String(process.pid);
 
 function readStatus(tid: number): string | undefined {
   const fd = open(cstring(`/proc/${tid}/status`), O_RDONLY | O_CLOEXEC);
