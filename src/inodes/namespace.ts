@@ -48,6 +48,18 @@ export class Namespace {
     }
   }
 
+  create(node: NewNode): number {
+    this.#mutex.lock();
+    try {
+      const slot = this.#nodes.create(node);
+      if (slot === 0) return -ENOMEM;
+      this.#nodes.setLookups(slot, 1);
+      return this.#nodes.id(slot);
+    } finally {
+      this.#mutex.unlock();
+    }
+  }
+
   find(parent: NodeId, name: CString): NodeId {
     this.#mutex.lock();
     try {

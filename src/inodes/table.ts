@@ -73,6 +73,11 @@ export class InodeTable extends TableParts {
     return this.#namespace.intern(parent, name, node, stamp);
   }
 
+  /** A new node without a name, with one lookup counted (O_TMPFILE). The id, or -ENOMEM. */
+  create(node: NewNode): number {
+    return this.#namespace.create(node);
+  }
+
   /** The node that the name is known to show, 0 for none. Counts nothing. */
   find(parent: NodeId, name: CString): NodeId {
     return this.#namespace.find(parent, name);

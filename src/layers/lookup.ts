@@ -12,6 +12,7 @@ import type { FileSystem } from './filesystem.ts';
 import { locate } from './locate.ts';
 import { lockNode } from './locking.ts';
 import { rebind } from './rebind.ts';
+import { UPPER } from './setup.ts';
 import { adoptSide, openSide, refreshSides, side } from './sides.ts';
 
 /**
@@ -66,6 +67,16 @@ export function intern(
   table.presentedOf(device, found.inoLo, found.inoHi, number);
   fill(layer, device, found);
   return table.intern(parent, name, fresh, stamp);
+}
+
+/** A node for a file without a name, just made on the upper layer (O_TMPFILE). @returns the node with one lookup counted, or -ENOMEM. */
+export function internNameless(fs: FileSystem, found: Stat): number {
+  const { table } = fs;
+  const device = table.deviceIndex(found.devMajor, found.devMinor, UPPER);
+  if (device < 0) return device;
+  table.presentedOf(device, found.inoLo, found.inoHi, number);
+  fill(UPPER, device, found);
+  return table.create(fresh);
 }
 
 function fill(layer: number, device: number, found: Stat): void {

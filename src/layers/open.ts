@@ -42,8 +42,8 @@ export const FILE_HANDLE = 1;
 export const DIRECTORY_HANDLE = 2;
 
 /** The caller's flags that mean something to the layer. O_NONBLOCK is ours: a FIFO put in a file's place must not hold a worker. */
-const PASSED = O_ACCMODE | O_APPEND | O_DIRECT | O_DSYNC | O_SYNC | O_NOATIME | O_TRUNC;
-const OURS = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+export const PASSED = O_ACCMODE | O_APPEND | O_DIRECT | O_DSYNC | O_SYNC | O_NOATIME | O_TRUNC;
+export const OURS = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
 
 /** How often an object that moves between being found and being opened is looked for again. */
 const ATTEMPTS = 8;
@@ -159,22 +159,22 @@ export function createFile(
     fs.caller.mask(umask);
     const fd = openat(dir, name, (flags & PASSED) | OURS | O_CREAT | O_EXCL, mode & 0o7777);
     if (fd === -EEXIST && (flags & O_EXCL) === 0) continue;
-    return fd < 0 ? fd : enterCreated(fs, parent, name, fd, flags, out);
+    return fd < 0 ? fd : enterCreated(fs, fd, flags, out, () => intern(fs, parent, name, UPPER, fs.stat));
   }
   return -ESTALE;
 }
 
-function enterCreated(
+/** Enters a file that was just made: its node (by `intern`, from the attributes in `fs.stat`) and its handle. @returns 0 or a negative errno. */
+export function enterCreated(
   fs: FileSystem,
-  parent: NodeId,
-  name: CString,
   fd: number,
   flags: number,
   out: Created,
+  intern: () => number,
 ): number {
   let result = statx(fd, EMPTY, AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_BTIME, fs.stat);
   if (result === 0) {
-    const node = intern(fs, parent, name, UPPER, fs.stat);
+    const node = intern();
     result = node < 0 ? node : fs.table.openHandle(fd, node as NodeId, flags, FILE_HANDLE);
     if (node > 0) out.node = node as NodeId;
     if (node > 0 && result < 0) forgetOne(fs, out.node);

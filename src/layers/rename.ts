@@ -2,7 +2,6 @@
 // the old or the new content, and nothing that was hidden under the source's name appears.
 
 import {
-  EBUSY,
   EEXIST,
   EINVAL,
   EISDIR,
@@ -14,17 +13,17 @@ import {
   errnoName,
 } from '../../protocol/errno.ts';
 import type { NodeId } from '../../protocol/types.ts';
-import { O_CLOEXEC, O_NOFOLLOW, O_PATH, RENAME_NOREPLACE } from '../sys/constants.ts';
+import { O_CLOEXEC, O_NOFOLLOW, O_PATH, RENAME_EXCHANGE, RENAME_NOREPLACE } from '../sys/constants.ts';
 import type { CString } from '../sys/cstring.ts';
 import { close, openat } from '../sys/fd.ts';
 import { linkat, renameat2, unlinkat } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
-import { copyUp } from './copyup.ts';
+import { bringUp, type End } from './bringup.ts';
+import { exchange } from './exchange.ts';
 import type { FileSystem } from './filesystem.ts';
 import { removeHidden } from './hidden.ts';
-import { locate, newPlace } from './locate.ts';
+import { locate } from './locate.ts';
 import { lockTwo } from './locking.ts';
-import { lookup } from './lookup.ts';
 import { writableSide } from './make.ts';
 import { ensureSide } from './mirror.ts';
 import { mayChangeEntries, mayTakeAway } from './permission.ts';
@@ -35,18 +34,9 @@ import { UPPER } from './setup.ts';
 import { side } from './sides.ts';
 import { unterminated } from './xattrpolicy.ts';
 
-/** One end of a rename: a name in a merged directory, and what the merged tree shows there. */
-export interface End {
-  readonly parent: NodeId;
-  readonly name: CString;
-  /** The layer that shows it, or -ENOENT. */
-  layer: number;
-  readonly stat: Stat;
-}
-
 /**
  * RENAME and RENAME2.
- * @param flags RENAME_NOREPLACE or 0; exchanging and whiteouts are refused with -EINVAL. @returns 0 or a negative errno.
+ * @param flags RENAME_NOREPLACE, RENAME_EXCHANGE or 0; whiteouts are refused with -EINVAL. @returns 0 or a negative errno.
  */
 export function rename(
   fs: FileSystem,
@@ -57,7 +47,7 @@ export function rename(
   flags: number,
 ): number {
   if (fs.policy.readOnly) return -EROFS;
-  if ((flags & ~RENAME_NOREPLACE) !== 0) return -EINVAL;
+  if (flags !== 0 && flags !== RENAME_NOREPLACE && flags !== RENAME_EXCHANGE) return -EINVAL;
   if (isPrivate(oldParent, oldName)) return -ENOENT;
   if (isPrivate(newParent, newName)) return -EPERM;
   const a = fs.table.find(oldParent, oldName) as NodeId;
@@ -69,7 +59,7 @@ export function rename(
     const to = end(fs, newParent, newName);
     if (from.layer < 0) return from.layer;
     if (to.layer < 0 && to.layer !== -ENOENT) return to.layer;
-    return renameEnds(fs, from, to, flags);
+    return flags === RENAME_EXCHANGE ? exchange(fs, from, to) : renameEnds(fs, from, to, flags);
   } finally {
     fs.table.unlockTwo(a, b, fs.worker);
   }
@@ -107,7 +97,7 @@ function renameFile(fs: FileSystem, from: End, to: End, flags: number): number {
   if (allowed < 0) return allowed;
   const target = writableSide(fs, to.parent);
   if (target < 0) return target;
-  const copied = copySourceUp(fs, from);
+  const copied = bringUp(fs, from);
   return copied < 0 ? copied : moveWithin(fs, UPPER, from, target, to, flags);
 }
 
@@ -125,21 +115,6 @@ function targetSide(fs: FileSystem, parent: NodeId, layer: number): number {
  */
 function mayMoveUp(result: number): boolean {
   return result === -EXDEV || result === -EEXIST || result === -ENOTDIR;
-}
-
-const at = newPlace();
-
-function copySourceUp(fs: FileSystem, from: End): number {
-  const node = lookup(fs, from.parent, from.name);
-  if (node < 0) return node;
-  const copied = copyUp(fs, node as NodeId, at);
-  const closing: number[] = [];
-  fs.table.forget(node as NodeId, 1, closing);
-  for (const fd of closing) close(fd);
-  if (copied < 0) return copied;
-  // A file with several names may have come up under another one; looking for this one gives it to the copy.
-  const layer = locate(fs, from.parent, from.name, from.stat);
-  return layer === UPPER ? 0 : layer < 0 ? layer : -EBUSY;
 }
 
 function moveWithin(

@@ -13,13 +13,13 @@ import {
 } from '../../protocol/errno.ts';
 import type { NodeId } from '../../protocol/types.ts';
 import { renameat2 } from '../sys/path.ts';
+import type { End } from './bringup.ts';
 import { isEmpty } from './empty.ts';
 import type { FileSystem } from './filesystem.ts';
 import { removeHidden } from './hidden.ts';
 import { mirror } from './mirror.ts';
 import { mayChangeEntries, mayTakeAway } from './permission.ts';
 import { forgetName, sidesOf } from './remove.ts';
-import type { End } from './rename.ts';
 import { allSides, refreshSides, side } from './sides.ts';
 import { TargetAside } from './targetaside.ts';
 import { unterminated } from './xattrpolicy.ts';

@@ -1,7 +1,7 @@
 // Operations on open files. A handle is a descriptor that the inode table knows; any other number is refused, so that no message ever
 // touches a descriptor of the daemon's own.
 
-import { EBADF, EINVAL, EOPNOTSUPP } from '../../protocol/errno.ts';
+import { EBADF, EINVAL } from '../../protocol/errno.ts';
 import {
   FOPEN_NOFLUSH,
   FUSE_FSYNC_FDATASYNC,
@@ -26,6 +26,7 @@ import {
 } from '../../protocol/index.ts';
 import type { FileSystem } from '../layers/filesystem.ts';
 import { type Created, closeHandle, createFile, FILE_HANDLE, openFile, wantsWrite } from '../layers/open.ts';
+import { createNameless } from '../layers/tmpfile.ts';
 import { O_APPEND } from '../sys/constants.ts';
 import { copyFileRange } from '../sys/copy.ts';
 import {
@@ -67,15 +68,36 @@ function putOpen(reply: Reply, at: number, handle: number, flags: number): numbe
 
 const created: Created = { node: 0 as NodeId, handle: -1 };
 
-export const CREATE: Handler = ({ request, reply, fs }) => {
+export const CREATE: Handler = (call) => {
+  const { request, fs } = call;
+  const { flags, mode, umask } = newFile(call);
+  return answerCreated(
+    call,
+    createFile(fs, request.nodeid, request.name(0), flags, mode, umask, created),
+    flags,
+  );
+};
+
+/** The name that comes with it means nothing. */
+export const TMPFILE: Handler = (call) => {
+  const { flags, mode, umask } = newFile(call);
+  return answerCreated(
+    call,
+    createNameless(call.fs, call.request.nodeid, flags, mode, umask, created),
+    flags,
+  );
+};
+
+function newFile({ request }: Call): { flags: number; mode: number; umask: number } {
   const at = fuse_create_in.offsets;
-  const flags = request.u32(at.flags);
-  const mode = request.u32(at.mode);
-  const result = createFile(fs, request.nodeid, request.name(0), flags, mode, request.u32(at.umask), created);
+  return { flags: request.u32(at.flags), mode: request.u32(at.mode), umask: request.u32(at.umask) };
+}
+
+function answerCreated({ reply, fs }: Call, result: number, flags: number): number {
   if (result < 0) return result;
   const entry = putEntry(fs, reply, 0, created.node, fs.stat);
   return entry + putOpen(reply, fuse_entry_out.size, created.handle, flags);
-};
+}
 
 export const READ: Handler = ({ request, reply, fs }) => {
   const at = fuse_read_in.offsets;
@@ -174,6 +196,3 @@ export const COPY_FILE_RANGE_64: Handler = (call) => {
   call.reply.u64(fuse_copy_file_range_out.offsets.bytes_copied, copied);
   return fuse_copy_file_range_out.size;
 };
-
-/** O_TMPFILE comes with the whole contract. */
-export const TMPFILE: Handler = () => -EOPNOTSUPP;

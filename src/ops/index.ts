@@ -40,7 +40,7 @@ export const handlers: Record<ServedOperation, Handler> = {
   LINK: asCaller(names.LINK),
   OPEN: asCaller(files.OPEN),
   CREATE: asCaller(files.CREATE),
-  TMPFILE: files.TMPFILE,
+  TMPFILE: asCaller(files.TMPFILE),
   // What a descriptor may was decided when it was opened.
   READ: files.READ,
   FLUSH: files.FLUSH,

@@ -26,6 +26,7 @@ export function undo({ request, reply, fs }: Call): void {
       forget(fs, fuse_entry_out.decode(body, 0).nodeid as NodeId, 1);
       break;
     case 'CREATE':
+    case 'TMPFILE':
       closeHandle(fs, Number(fuse_open_out.decode(body, fuse_entry_out.size).fh));
       forget(fs, fuse_entry_out.decode(body, 0).nodeid as NodeId, 1);
       break;
