@@ -25,7 +25,7 @@
 // - times of FIFOs, which the kernel does not tell a file system when data goes through; lseek and read on directories; chown to nobody
 //   (-1, -1), by which a local file loses its set-id bits: the kernel does not say so to other file systems.
 // - rename onto a directory that is not empty answers ENOTEMPTY, also where a layer (xfs) says EEXIST: POSIX has both.
-// - O_TMPFILE and RENAME_EXCHANGE, which are not there yet; FALLOC_FL_COLLAPSE_RANGE and INSERT_RANGE, which FUSE does not carry.
+// - O_TMPFILE and RENAME_EXCHANGE, which have a test of their own (mounted/exchange-tmpfile); FALLOC_FL_COLLAPSE_RANGE and INSERT_RANGE, which FUSE does not carry.
 
 import { readFileSync } from 'node:fs';
 import t, { type Test } from 'tap';
