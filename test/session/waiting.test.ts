@@ -8,6 +8,7 @@ import { EINTR } from '../../protocol/errno.ts';
 import type { NodeId } from '../../protocol/index.ts';
 import { ROOT_ID } from '../../src/inodes/table.ts';
 import type { WorkerSetup } from '../../src/session/messages.ts';
+import { Parking } from '../../src/session/parking.ts';
 import type { Kernel } from './kernel.ts';
 import { self, sessionOf, startWorker } from './real-session.ts';
 
@@ -59,16 +60,21 @@ t.test('while a hundred wait for one file, the others are served', async (t) => 
 });
 
 t.test('more than there are places: the rest holds the workers, and all go on in the end', async (t) => {
-  const { session, kernel, table } = await sessionOf(t, { threads: 2 });
+  // Few places, so that what is asked before anything is answered fits into the sockets.
+  const parking = Parking.allocate(8);
+  const { session, kernel, table } = await sessionOf(t, {
+    threads: 2,
+    startWorker: (setup: WorkerSetup) => startWorker({ ...setup, parking }),
+  });
   const node = lookup(kernel, 'hello');
   t.equal(
     table.lockNode(node, ME, () => false),
     0,
   );
-  const asked = new Set(Array.from({ length: 1100 }, () => open(kernel, node)));
+  const asked = new Set(Array.from({ length: 40 }, () => open(kernel, node)));
   table.unlockNode(node, ME);
   kernel.ask({ operation: 'FORGET', nodeid: 99, fields: { nlookup: 1 } });
-  for (let i = 0; i < 1100; i++) asked.delete(kernel.answer('OPEN').unique as number);
+  for (let i = 0; i < 40; i++) asked.delete(kernel.answer('OPEN').unique as number);
   t.equal(asked.size, 0);
   kernel.unmount();
   t.equal(await session.ended, 'unmounted');
