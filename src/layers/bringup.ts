@@ -3,10 +3,10 @@
 import { EBUSY } from '../../protocol/errno.ts';
 import type { NodeId } from '../../protocol/types.ts';
 import type { CString } from '../sys/cstring.ts';
-import { close } from '../sys/fd.ts';
 import type { Stat } from '../sys/stat.ts';
 import { copyUp } from './copyup.ts';
 import type { FileSystem } from './filesystem.ts';
+import { forget } from './forget.ts';
 import { locate, newPlace } from './locate.ts';
 import { lookup } from './lookup.ts';
 import { UPPER } from './setup.ts';
@@ -27,9 +27,7 @@ export function bringUp(fs: FileSystem, end: End): number {
   const node = lookup(fs, end.parent, end.name);
   if (node < 0) return node;
   const copied = copyUp(fs, node as NodeId, at);
-  const closing: number[] = [];
-  fs.table.forget(node as NodeId, 1, closing);
-  for (const fd of closing) close(fd);
+  forget(fs, node as NodeId, 1);
   if (copied < 0) return copied;
   // A file with several names may have come up under another one; looking for this one gives it to the copy.
   const layer = locate(fs, end.parent, end.name, end.stat);

@@ -9,6 +9,7 @@ import type { CString } from '../sys/cstring.ts';
 import { close } from '../sys/fd.ts';
 import { Stat } from '../sys/stat.ts';
 import type { FileSystem } from './filesystem.ts';
+import { forget } from './forget.ts';
 import { locate } from './locate.ts';
 import { lockNode } from './locking.ts';
 import { rebind } from './rebind.ts';
@@ -112,9 +113,7 @@ function internDirectory(
   }
   const kept = fd < 0 ? fd : adoptSide(fs, node as NodeId, layer, fd, opened);
   if (kept >= 0) return node;
-  const closing: number[] = [];
-  table.forget(node as NodeId, 1, closing);
-  for (const descriptor of closing) close(descriptor);
+  forget(fs, node as NodeId, 1);
   return kept;
 }
 

@@ -29,6 +29,7 @@ import { close, open, openat } from '../sys/fd.ts';
 import { procPath, statx } from '../sys/path.ts';
 import { copyUp } from './copyup.ts';
 import type { FileSystem } from './filesystem.ts';
+import { forget } from './forget.ts';
 import { anyDescriptor, newPlace, place } from './locate.ts';
 import { lockNode } from './locking.ts';
 import { intern, lookup } from './lookup.ts';
@@ -177,7 +178,7 @@ export function enterCreated(
     const node = intern();
     result = node < 0 ? node : fs.table.openHandle(fd, node as NodeId, flags, FILE_HANDLE);
     if (node > 0) out.node = node as NodeId;
-    if (node > 0 && result < 0) forgetOne(fs, out.node);
+    if (node > 0 && result < 0) forget(fs, out.node, 1);
   }
   if (result < 0) close(fd);
   else out.handle = fd;
@@ -199,7 +200,7 @@ function openExisting(fs: FileSystem, parent: NodeId, name: CString, flags: numb
     closeHandle(fs, handle);
     handle = seen;
   }
-  forgetOne(fs, node as NodeId);
+  forget(fs, node as NodeId, 1);
   return handle;
 }
 
@@ -208,13 +209,6 @@ function openKind(fs: FileSystem, node: NodeId, flags: number): number {
   const type = fs.table.type(node);
   if (type === S_IFDIR) return -EISDIR;
   return type === S_IFREG ? openFile(fs, node, flags) : -ESTALE;
-}
-
-/** Takes back the lookup of an operation that failed after all. */
-function forgetOne(fs: FileSystem, node: NodeId): void {
-  const closing: number[] = [];
-  fs.table.forget(node, 1, closing);
-  for (const fd of closing) close(fd);
 }
 
 /** RELEASE and RELEASEDIR: the handle leaves the table first, so that nothing replaces its descriptor while it is closed. */

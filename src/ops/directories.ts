@@ -18,6 +18,7 @@ import { closeHandle, DIRECTORY_HANDLE } from '../layers/open.ts';
 import { syncLayer } from '../layers/sync.ts';
 import { putEntry } from './attr.ts';
 import type { Call, Handler } from './call.ts';
+import { isDots } from './dots.ts';
 
 function directoryHandleOf(fs: FileSystem, handle: number, node: NodeId): number {
   return fs.table.handleKind(handle) === DIRECTORY_HANDLE && fs.table.handleNode(handle) === node
@@ -95,10 +96,6 @@ export const READDIRPLUS: Handler = (call) => {
   if (result >= 0) return writer.length;
   return writer.length > 0 ? writer.length : result;
 };
-
-function isDots(name: Uint8Array): boolean {
-  return name[0] === 0x2e && (name.length === 2 || (name.length === 3 && name[1] === 0x2e));
-}
 
 export const RELEASEDIR: Handler = ({ request, fs }) => {
   const handle = directoryHandleOf(fs, request.fileHandle(fuse_release_in.offsets.fh), request.nodeid);

@@ -9,20 +9,20 @@ import {
   fuse_mknod_in,
   fuse_rename_in,
   fuse_rename2_in,
-  type Int64,
   type NodeId,
 } from '../../protocol/index.ts';
-import type { FileSystem } from '../layers/filesystem.ts';
+import { forget } from '../layers/forget.ts';
 import { lookupDot } from '../layers/inspect.ts';
 import { link } from '../layers/link.ts';
 import { lookup } from '../layers/lookup.ts';
 import { makeDirectory, makeNode, makeSymlink } from '../layers/make.ts';
 import { removeDirectory, unlink } from '../layers/remove.ts';
 import { rename } from '../layers/rename.ts';
-import { close } from '../sys/fd.ts';
 import { putEntry } from './attr.ts';
 import type { Call, Handler } from './call.ts';
+import { isDots } from './dots.ts';
 
+/** `.` and `..` are asked for by who opens files by handle (EXPORT_SUPPORT). */
 export const LOOKUP: Handler = (call) => {
   const { request, fs } = call;
   const name = request.name(0);
@@ -31,11 +31,6 @@ export const LOOKUP: Handler = (call) => {
     isDots(name) ? lookupDot(fs, request.nodeid, name.length === 3) : lookup(fs, request.nodeid, name),
   );
 };
-
-/** `.` or `..`, NUL included: asked for by who opens files by handle (EXPORT_SUPPORT). */
-function isDots(name: Uint8Array): boolean {
-  return name[0] === 0x2e && (name.length === 2 || (name.length === 3 && name[1] === 0x2e));
-}
 
 /** Every successful answer of this form carries one lookup count, which `undo` takes back if the kernel refuses it. */
 function answerEntry({ fs, reply }: Call, node: number): number {
@@ -57,13 +52,6 @@ export const BATCH_FORGET: Handler = ({ request, fs }) => {
   }
   return 0;
 };
-
-/** Takes lookup counts back, and closes what was kept open for nodes that end. */
-export function forget(fs: FileSystem, node: NodeId, count: Int64): void {
-  const closing: number[] = [];
-  fs.table.forget(node, count, closing);
-  for (let i = 0; i < closing.length; i++) close(closing[i] as number);
-}
 
 export const MKDIR: Handler = (call) => {
   const { request, fs } = call;

@@ -7,9 +7,9 @@ import {
   type OperationName,
   readDirentplus,
 } from '../../protocol/index.ts';
+import { forget } from '../layers/forget.ts';
 import { closeHandle } from '../layers/open.ts';
 import type { Call } from './call.ts';
-import { forget } from './names.ts';
 
 /** Takes back the lookup counts and handles that the successful answer in `call.reply` carries. */
 export function undo({ request, reply, fs }: Call): void {

@@ -1,0 +1,12 @@
+// Lookup counts taken back: by the kernel's FORGET, or by an operation that failed after it had counted one.
+
+import type { Int64, NodeId } from '../../protocol/types.ts';
+import { close } from '../sys/fd.ts';
+import type { FileSystem } from './filesystem.ts';
+
+/** Takes lookup counts back, and closes what was kept open for nodes that end. */
+export function forget(fs: FileSystem, node: NodeId, count: Int64): void {
+  const closing: number[] = [];
+  fs.table.forget(node, count, closing);
+  for (let i = 0; i < closing.length; i++) close(closing[i] as number);
+}
