@@ -1,7 +1,7 @@
 // Changes of attributes: in place in the layer that shows the object (a recursive chmod must not move a petabyte), for a merged directory in
 // every layer that has it; a change of size is a write, and copies up.
 
-import { EIO, EROFS, ESTALE } from '../../protocol/errno.ts';
+import { EIO, EPERM, EROFS, ESTALE } from '../../protocol/errno.ts';
 import type { Int64, NodeId } from '../../protocol/types.ts';
 import { AT_FDCWD, O_NONBLOCK, O_WRONLY, S_IFDIR } from '../sys/constants.ts';
 import { close, ftruncate } from '../sys/fd.ts';
@@ -39,9 +39,10 @@ export function setAttributes(fs: FileSystem, node: NodeId, changes: Changes, ha
       const cut = handle >= 0 ? ftruncate(handle, changes.size) : truncateNode(fs, node, changes.size);
       if (cut < 0) return cut;
     }
-    if (changes.uid === KEEP && changes.gid === KEEP && changes.mode === undefined && !changes.times)
-      return 0;
-    return onEachSide(fs, node, (fd) => change(fd, changes));
+    const { uid, gid, mode, times, size } = changes;
+    if (uid !== KEEP || gid !== KEEP || mode !== undefined || times)
+      return onEachSide(fs, node, (fd) => change(fd, changes));
+    return size === undefined ? onEachSide(fs, node, (fd) => changeNothing(fs, fd)) : 0;
   } finally {
     fs.table.unlockNode(node, fs.worker);
   }
@@ -56,6 +57,15 @@ function change(fd: number, changes: Changes): number {
   if (result === 0 && changes.mode !== undefined) result = chmod(procPath(fd), changes.mode & 0o7777);
   if (result === 0 && changes.times) result = utimensat(AT_FDCWD, procPath(fd), changes.times, 0);
   return result;
+}
+
+/**
+ * chown(2) that keeps both ids still takes setuid and setgid away, and sets ctime. The kernel sends the same empty change before a write
+ * that takes capabilities or setuid away: a writer who may not chown is no error then, and the write does for him what there is to do.
+ */
+function changeNothing(fs: FileSystem, fd: number): number {
+  const result = fchownat(AT_FDCWD, procPath(fd), KEEP, KEEP, 0);
+  return result === -EPERM && fs.caller.requester !== 0 ? 0 : result;
 }
 
 /** truncate(2): the file comes up with as much of its data as stays. */
