@@ -27,20 +27,10 @@ import {
 import type { FileSystem } from '../layers/filesystem.ts';
 import { type Created, closeHandle, createFile, FILE_HANDLE, openFile, wantsWrite } from '../layers/open.ts';
 import { createNameless } from '../layers/tmpfile.ts';
+import { followFlags, writePages, writeUnder } from '../layers/writing.ts';
 import { O_APPEND } from '../sys/constants.ts';
 import { copyFileRange } from '../sys/copy.ts';
-import {
-  close,
-  dupCloexec,
-  fallocate,
-  fdatasync,
-  fsync,
-  getFlags,
-  lseek,
-  pread,
-  pwrite,
-  setFlags,
-} from '../sys/fd.ts';
+import { close, dupCloexec, fallocate, fdatasync, fsync, lseek, pread } from '../sys/fd.ts';
 import { putEntry } from './attr.ts';
 import type { Call, Handler } from './call.ts';
 
@@ -104,6 +94,7 @@ export const READ: Handler = ({ request, reply, fs }) => {
   const fd = fileHandleOf(fs, request.fileHandle(at.fh), request.nodeid);
   if (fd < 0) return fd;
   const size = request.u32(at.size);
+  followFlags(fs, fd, request.u32(at.flags));
   return size > reply.body.length ? -EINVAL : pread(fd, reply.body, size, request.signedInt64(at.offset));
 };
 
@@ -116,21 +107,16 @@ export const WRITE: Handler = ({ request, reply, fs }) => {
   const delayed = (request.u32(at.write_flags) & FUSE_WRITE_CACHE) !== 0;
   const assumed = delayed ? fs.caller.assumeDaemon() : fs.caller.assume(request);
   if (assumed < 0) return assumed;
-  if (!delayed) followFlags(fs, fd, request.u32(at.flags));
-  const written = pwrite(fd, request.payload(), request.payloadLength, request.signedInt64(at.offset));
+  const offset = request.signedInt64(at.offset);
+  const length = request.payloadLength;
+  const written = delayed
+    ? writePages(fs, fd, request.payload(), length, offset)
+    : writeUnder(fs, fd, request.u32(at.flags), request.payload(), length, offset);
   if (written < 0) return written;
   reply.u32(fuse_write_out.offsets.size, written);
   reply.u32(fuse_write_out.offsets.padding, 0);
   return fuse_write_out.size;
 };
-
-/** fcntl(F_SETFL) reaches nobody but the kernel; each write tells the file's flags as they are now. */
-function followFlags(fs: FileSystem, fd: number, flags: number): void {
-  const known = fs.table.handleFlags(fd);
-  if (((known ^ flags) & O_APPEND) === 0) return;
-  const next = (known & ~O_APPEND) | (flags & O_APPEND);
-  if (setFlags(fd, (getFlags(fd) & ~O_APPEND) | (flags & O_APPEND)) === 0) fs.table.setHandleFlags(fd, next);
-}
 
 /** Errors that a layer has put off (NFS, quotas) reach the application at close(2), which a closed duplicate brings out. */
 export const FLUSH: Handler = ({ request, fs }) => {
@@ -177,6 +163,8 @@ function copyRange({ request, fs }: Call): number {
   const to = fileHandleOf(fs, request.fileHandle(at.fh_out), request.nodeId(at.nodeid_out));
   if (from < 0 || to < 0) return -EBADF;
   if (request.int64(at.flags) !== 0) return -EINVAL;
+  // The kernel copies to no file that is open for appending.
+  followFlags(fs, to, fs.table.handleFlags(to) & ~O_APPEND);
   const wanted = request.int64(at.len);
   const length = typeof wanted === 'number' ? Math.min(wanted, MOST_COPIED) : MOST_COPIED;
   return copyFileRange(from, request.signedInt64(at.off_in), to, request.signedInt64(at.off_out), length);

@@ -3,7 +3,7 @@
 import { EINTR } from '../../protocol/errno.ts';
 import { type CString, terminated } from './cstring.ts';
 import type { Int64 } from './int64.ts';
-import { bind, outcome, outcome64, syscallNumber, within } from './libc.ts';
+import { addressOf, bind, outcome, outcome64, syscallNumber, within } from './libc.ts';
 
 type Fd = number;
 const c_open = bind<(path: CString, flags: number, mode: number) => number>(
@@ -31,6 +31,9 @@ const c_pread = bind<(fd: Fd, bytes: Uint8Array, length: number, offset: Int64) 
 const c_pwrite = bind<(fd: Fd, bytes: Uint8Array, length: number, offset: Int64) => number>(
   'int64_t pwrite(int, void*, size_t, int64_t)',
 );
+const c_pwritev2 = bind<
+  (fd: Fd, vector: BigUint64Array, count: number, offset: Int64, flags: number) => number
+>('int64_t pwritev2(int, void*, int, int64_t, int)');
 const c_lseek = bind<(fd: Fd, offset: Int64, whence: number) => Int64>('int64_t lseek(int, int64_t, int)');
 const c_fsync = bind<(fd: Fd) => number>('int fsync(int)');
 const c_fdatasync = bind<(fd: Fd) => number>('int fdatasync(int)');
@@ -53,6 +56,7 @@ const F_GETFL = 3;
 const F_SETFL = 4;
 const F_DUPFD_CLOEXEC = 1030;
 const MFD_CLOEXEC = 1;
+const RWF_APPEND = 0x10;
 
 /** A new descriptor. `flags`: O_*; O_CLOEXEC is not added, say it. */
 export function open(path: CString, flags: number, mode = 0): number {
@@ -120,6 +124,18 @@ export function pwrite(fd: number, bytes: Uint8Array, length: number, offset: In
   within(bytes, length);
   let count: number;
   do count = outcome(c_pwrite(fd, bytes, length, offset));
+  while (count === -EINTR);
+  return count;
+}
+
+const vector = new BigUint64Array(new ArrayBuffer(16)); // struct iovec: address, length
+
+/** Writes at the file's end whatever the descriptor's flags say. `bytes` as `addressOf` wants them. */
+export function append(fd: number, bytes: Uint8Array, length: number): number {
+  vector[0] = addressOf(bytes.buffer as ArrayBuffer) + BigInt(bytes.byteOffset);
+  vector[1] = BigInt(within(bytes, length));
+  let count: number;
+  do count = outcome(c_pwritev2(fd, vector, 1, 0, RWF_APPEND));
   while (count === -EINTR);
   return count;
 }

@@ -55,6 +55,11 @@ t.test('read and write, at the position and at an offset', async (t) => {
   t.equal(fd.read(file, bytes, 2), 2);
   t.equal(bytes.toString('utf8', 0, 2), 'll');
 
+  const more = new Uint8Array(new ArrayBuffer(4)).fill(0x21).subarray(1);
+  t.equal(fd.append(file, more, 3), 3, 'at the end, wherever the position is');
+  t.equal(readFileSync(path, 'utf8'), 'Jello!!!');
+  t.equal(fd.append(BAD, more, 3), -EBADF);
+
   t.equal(fd.pread(file, bytes, 16, -1), -EINVAL);
   t.equal(fd.read(BAD, bytes, 1), -EBADF);
   t.equal(fd.write(BAD, bytes, 1), -EBADF);
