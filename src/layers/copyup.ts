@@ -28,6 +28,7 @@ import { enterIndex, isLinked } from './linkindex.ts';
 import { type Place, place } from './locate.ts';
 import { reportMigrated } from './migrated.ts';
 import { ensureSide } from './mirror.ts';
+import { quietly } from './quietly.ts';
 import { redirectHandles } from './redirect.ts';
 import { UPPER } from './setup.ts';
 import { removeSource } from './source.ts';
@@ -79,7 +80,9 @@ function copyOnce(fs: FileSystem, node: NodeId, at: Place, upper: number, source
   }
   let result = fill(fs, from, copy, at, source, keep, report);
   if (result === 0 && isLinked(source)) result = enterIndex(fs, at.layer, source, copy);
-  if (result === 0) result = publish(copy, upper, at.ref.bytes);
+  if (result === 0) {
+    result = quietly(fs, at.ref.parent, upper, () => publish(copy, upper, at.ref.bytes));
+  }
   const published = result === 0;
   if (published) result = settle(fs, node, at, upper, source, copy, report, started);
   dropTemporary(copy, published);

@@ -5,6 +5,7 @@ import { InodeTable } from '../inodes/table.ts';
 import { Log } from '../log/log.ts';
 import { Stat } from '../sys/stat.ts';
 import { Caller } from './caller.ts';
+import { EntryChanges } from './entrychanges.ts';
 import { MAY_WAIT, type MayWait } from './locking.ts';
 import type { FileSystemSetup, LayerSetup, Policy } from './setup.ts';
 
@@ -12,6 +13,8 @@ export class FileSystem {
   readonly table: InodeTable;
   readonly layers: readonly LayerSetup[];
   readonly policy: Policy;
+  /** Which directories' entries users change at the moment. */
+  readonly changes: EntryChanges;
   readonly caller: Caller;
   readonly log: Log;
   readonly host: string;
@@ -40,6 +43,7 @@ export class FileSystem {
     this.table = new InodeTable(setup.region);
     this.layers = setup.layers;
     this.policy = setup.policy;
+    this.changes = new EntryChanges(setup.changes, worker);
     this.caller = new Caller(setup.policy.switchCredentials, setup.policy.permissions === 'default');
     this.log = new Log(setup.log, setup.logLevel);
     this.host = setup.host;

@@ -21,6 +21,7 @@ import { Stat } from '../sys/stat.ts';
 import type { FileSystem } from './filesystem.ts';
 import { ensureSide } from './mirror.ts';
 import { openPrivateOf } from './private.ts';
+import { quietly } from './quietly.ts';
 import { PRIVATE_NAME, UPPER } from './setup.ts';
 import { syncDirectory } from './sync.ts';
 import type { Temporary } from './temporary.ts';
@@ -65,7 +66,7 @@ export function adoptName(
   const upper = ensureSide(fs, parent, UPPER);
   if (upper < 0) return upper;
   return fs.caller.asDaemon(() => {
-    const linked = linkat(root, path, upper, name, 0);
+    const linked = quietly(fs, parent, upper, () => linkat(root, path, upper, name, 0));
     if (linked < 0 && linked !== -EEXIST) return linked;
     const durable = syncDirectory(upper);
     return durable < 0 ? durable : dropName(fs, dir, name, layer, stat, key);

@@ -13,6 +13,7 @@ import { Stat } from '../sys/stat.ts';
 import { copyMetadata } from './copymeta.ts';
 import { isEmptySide } from './empty.ts';
 import type { FileSystem } from './filesystem.ts';
+import { quietly } from './quietly.ts';
 import { rebind } from './rebind.ts';
 import { adoptSide, openSide, side, topSide } from './sides.ts';
 import { syncDirectory } from './sync.ts';
@@ -48,8 +49,12 @@ export function mirror(fs: FileSystem, node: NodeId, layer: number): number {
   const top = topSide(fs, node);
   if (top < 0) return top === -ENOENT ? -ESTALE : top;
   const source = side(fs, node, top);
-  let made = fs.caller.asDaemon(() => makeSide(fs, source, layer, parent, ref.bytes));
-  if (made === -EACCES || made === -EPERM) made = makeSide(fs, source, layer, parent, ref.bytes);
+  const make = () => {
+    const entered = quietly(fs, ref.parent, parent, () => makeSide(fs, source, layer, parent, ref.bytes));
+    return entered === 0 ? syncDirectory(parent) : entered;
+  };
+  let made = fs.caller.asDaemon(make);
+  if (made === -EACCES || made === -EPERM) made = make();
   if (made < 0 && made !== -EEXIST) return made;
   return adoptMade(fs, node, layer, parent, ref.bytes, top);
 }
@@ -78,7 +83,7 @@ function makeSide(fs: FileSystem, source: number, layer: number, parent: number,
   if (done === 0) done = publish(temporary, parent, name);
   dropTemporary(temporary, done === 0);
   if (done === -EXDEV) done = makeInPlace(fs, source, stat, parent, name);
-  return done === 0 ? syncDirectory(parent) : done;
+  return done;
 }
 
 // Quota projects and subvolumes part a directory from our private one. Made in place it is the daemon's own and closed until it is complete;

@@ -23,6 +23,7 @@ import { close, open } from '../sys/fd.ts';
 import { getrlimit, ResourceLimit, RLIMIT_NOFILE } from '../sys/limits.ts';
 import { statx } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
+import { EntryChanges } from './entrychanges.ts';
 import { type FileSystemSetup, type LayerSetup, type Policy, UPPER } from './setup.ts';
 import { sweep } from './sweep.ts';
 
@@ -52,6 +53,7 @@ export function prepareFileSystem(options: PrepareOptions): FileSystemSetup {
   enterRoot(new InodeTable(region), layers);
   const setup: FileSystemSetup = {
     region,
+    changes: EntryChanges.allocate(),
     layers,
     policy: { ...options.policy, switchCredentials: maySwitch() },
     log: options.log,

@@ -31,6 +31,8 @@ export interface Policy {
 export interface FileSystemSetup {
   /** The inode table (src/inodes). */
   readonly region: SharedArrayBuffer;
+  /** See entrychanges.ts. */
+  readonly changes: SharedArrayBuffer;
   readonly layers: readonly LayerSetup[];
   readonly policy: Policy;
   readonly log: LogTarget;

@@ -5,6 +5,7 @@ import { ENOSYS, ENOTTY } from '../../protocol/errno.ts';
 import type { OperationName } from '../../protocol/index.ts';
 import * as attributes from './attributes.ts';
 import { asCaller, type Handler } from './call.ts';
+import { changing, renaming, renaming2 } from './changing.ts';
 import * as directories from './directories.ts';
 import * as files from './files.ts';
 import * as names from './names.ts';
@@ -30,16 +31,16 @@ export const handlers: Record<ServedOperation, Handler> = {
   ACCESS: asCaller(attributes.ACCESS),
   READLINK: asCaller(attributes.READLINK),
   STATFS: asCaller(attributes.STATFS),
-  SYMLINK: asCaller(names.SYMLINK),
-  MKNOD: asCaller(names.MKNOD),
-  MKDIR: asCaller(names.MKDIR),
-  UNLINK: asCaller(names.UNLINK),
-  RMDIR: asCaller(names.RMDIR),
-  RENAME: asCaller(names.RENAME),
-  RENAME2: asCaller(names.RENAME2),
-  LINK: asCaller(names.LINK),
+  SYMLINK: asCaller(changing(names.SYMLINK)),
+  MKNOD: asCaller(changing(names.MKNOD)),
+  MKDIR: asCaller(changing(names.MKDIR)),
+  UNLINK: asCaller(changing(names.UNLINK)),
+  RMDIR: asCaller(changing(names.RMDIR)),
+  RENAME: asCaller(renaming(names.RENAME)),
+  RENAME2: asCaller(renaming2(names.RENAME2)),
+  LINK: asCaller(changing(names.LINK)),
   OPEN: asCaller(files.OPEN),
-  CREATE: asCaller(files.CREATE),
+  CREATE: asCaller(changing(files.CREATE)),
   TMPFILE: asCaller(files.TMPFILE),
   // What a descriptor may was decided when it was opened.
   READ: files.READ,
