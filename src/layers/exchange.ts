@@ -1,61 +1,104 @@
-// RENAME_EXCHANGE: both names come up to the upper layer, where one system call exchanges them. A directory that lower layers have too would
-// have to change places in several layers at once: -EXDEV, as between file systems.
+// RENAME_EXCHANGE: what is no directory comes up to the upper layer first; then the two change places in every layer that has either, the
+// lowest first, so that what users see changes last. A failure is undone in the reverse order.
 
-import { ENOENT, EXDEV } from '../../protocol/errno.ts';
+import { EBUSY, EEXIST, ENOENT, ENOTDIR, EXDEV } from '../../protocol/errno.ts';
 import type { NodeId } from '../../protocol/types.ts';
-import { RENAME_EXCHANGE } from '../sys/constants.ts';
+import { RENAME_EXCHANGE, RENAME_NOREPLACE } from '../sys/constants.ts';
 import { renameat2 } from '../sys/path.ts';
 import { bringUp, type End } from './bringup.ts';
 import type { FileSystem } from './filesystem.ts';
 import { removeHidden } from './hidden.ts';
+import { mirror } from './mirror.ts';
 import { mayTakeAway } from './permission.ts';
 import { UPPER } from './setup.ts';
 import { allSides, refreshSides, side } from './sides.ts';
+import { reportTorn } from './torn.ts';
 
-/** The caller holds the locks of both nodes. @returns 0, -ENOENT when either is missing, -EXDEV, or a negative errno. */
+/**
+ * The caller holds the locks of both nodes. @returns 0, -ENOENT when either is missing, -EXDEV where a layer cannot take a directory's new
+ * place, or a negative errno.
+ */
 export function exchange(fs: FileSystem, from: End, to: End): number {
   if (to.layer < 0) return -ENOENT;
   if (from.layer === to.layer && from.stat.sameObject(to.stat)) return 0;
-  const movable = Math.min(isOnUpperAlone(fs, from), isOnUpperAlone(fs, to));
-  if (movable < 0) return movable;
   for (const end of [from, to]) {
     const allowed = mayTakeAway(fs, end.parent, end.stat);
     if (allowed < 0) return allowed;
   }
   for (const end of [from, to]) {
-    const up = end.layer === UPPER ? 0 : bringUp(fs, end);
+    const up = end.stat.isDirectory || end.layer === UPPER ? 0 : bringUp(fs, end);
     if (up < 0) return up;
   }
-  // Nobody may make parents in a lower layer for a directory that changes its place meanwhile.
+  // Nobody may make parents in a layer for a directory that changes its place meanwhile.
   const locked = fs.table.lockStructureExclusive(fs.worker, fs.interrupted);
   if (locked < 0) return locked;
   try {
-    const still = Math.min(isOnUpperAlone(fs, from), isOnUpperAlone(fs, to));
-    return still < 0 ? still : exchangeOnUpper(fs, from, to);
+    return exchangeLocked(fs, from, to);
   } finally {
     fs.table.unlockStructureExclusive(fs.worker);
   }
 }
 
-/** @returns 0 for anything but a directory that a lower layer has. */
-function isOnUpperAlone(fs: FileSystem, end: End): number {
-  if (!end.stat.isDirectory) return 0;
-  const node = fs.table.find(end.parent, end.name) as NodeId;
-  refreshSides(fs, node);
-  const sides = allSides(fs, node);
-  if (typeof sides === 'number') return sides;
-  return sides.length === 1 && sides[0] === UPPER ? 0 : -EXDEV;
+function exchangeLocked(fs: FileSystem, from: End, to: End): number {
+  const a = layersOf(fs, from);
+  const b = layersOf(fs, to);
+  if (typeof a === 'number' || typeof b === 'number') return Math.min(Number(a), Number(b));
+  const ready = Math.min(makeReady(fs, from, a, to), makeReady(fs, to, b, from));
+  if (ready < 0) return ready;
+  const exchanged = exchangeAll(fs, from, a, to, b);
+  if (exchanged < 0) return exchanged;
+  return fs.table.exchange(from.parent, from.name, to.parent, to.name);
 }
 
-function exchangeOnUpper(fs: FileSystem, from: End, to: End): number {
-  for (const { parent, name } of [from, to]) {
-    const hidden = removeHidden(fs, parent, name, UPPER);
-    if (hidden < 0) return hidden;
+/** The layers that have the object, top first. */
+function layersOf(fs: FileSystem, end: End): readonly number[] | number {
+  if (!end.stat.isDirectory) return [UPPER];
+  const node = fs.table.find(end.parent, end.name) as NodeId;
+  if (!node) return -EBUSY; // another host has just put it there
+  refreshSides(fs, node);
+  return allSides(fs, node);
+}
+
+/** The object's new parent must be in each of its layers, and nothing hidden may lie under its own name or in the way of the new one. */
+function makeReady(fs: FileSystem, end: End, layers: readonly number[], other: End): number {
+  for (const layer of layers) {
+    const target = mirror(fs, other.parent, layer);
+    if (target < 0) return target === -EEXIST || target === -ENOTDIR ? -EXDEV : target;
   }
-  const a = side(fs, from.parent, UPPER);
-  const b = side(fs, to.parent, UPPER);
-  if (a < 0 || b < 0) return Math.min(a, b);
-  const result = renameat2(a, from.name, b, to.name, RENAME_EXCHANGE);
-  if (result === 0) fs.table.exchange(from.parent, from.name, to.parent, to.name);
-  return result;
+  return removeHidden(fs, end.parent, end.name, layers[layers.length - 1] as number);
+}
+
+function exchangeAll(fs: FileSystem, from: End, a: readonly number[], to: End, b: readonly number[]): number {
+  for (let layer = fs.layers.length - 1; layer >= UPPER; layer--) {
+    const result = moveIn(fs, layer, from, a, to, b);
+    if (result === 0) continue;
+    for (let below = layer + 1; below < fs.layers.length; below++) {
+      const back = moveIn(fs, below, to, a, from, b);
+      if (back < 0) reportTorn(fs, below, from.name, to.name, back);
+    }
+    return result;
+  }
+  return 0;
+}
+
+/** Has what lies at `from` in the layers `a`, and what lies at `to` in the layers `b`, change places in one layer. @returns 0 or a negative errno. */
+function moveIn(
+  fs: FileSystem,
+  layer: number,
+  from: End,
+  a: readonly number[],
+  to: End,
+  b: readonly number[],
+): number {
+  const [first, second] = a.includes(layer) ? [from, to] : [to, from];
+  const both = a.includes(layer) && b.includes(layer);
+  if (!both && !a.includes(layer) && !b.includes(layer)) return 0;
+  const flags = both ? RENAME_EXCHANGE : RENAME_NOREPLACE;
+  return renameat2(
+    side(fs, first.parent, layer),
+    first.name,
+    side(fs, second.parent, layer),
+    second.name,
+    flags,
+  );
 }

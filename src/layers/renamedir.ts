@@ -1,16 +1,7 @@
 // Renaming a directory: in every layer that has it, or in none. The lowest layer goes first, so that what users see changes last, and a
 // failure is undone in the reverse order.
 
-import {
-  EEXIST,
-  EINVAL,
-  EISDIR,
-  ENOTDIR,
-  ENOTEMPTY,
-  ESTALE,
-  EXDEV,
-  errnoName,
-} from '../../protocol/errno.ts';
+import { EEXIST, EINVAL, EISDIR, ENOTDIR, ENOTEMPTY, ESTALE, EXDEV } from '../../protocol/errno.ts';
 import type { NodeId } from '../../protocol/types.ts';
 import { renameat2 } from '../sys/path.ts';
 import type { End } from './bringup.ts';
@@ -22,7 +13,7 @@ import { mayChangeEntries, mayTakeAway } from './permission.ts';
 import { forgetName, sidesOf } from './remove.ts';
 import { allSides, refreshSides, side } from './sides.ts';
 import { TargetAside } from './targetaside.ts';
-import { unterminated } from './xattrpolicy.ts';
+import { reportTorn } from './torn.ts';
 
 /**
  * @param flags RENAME_NOREPLACE or 0. @returns 0, -ENOTEMPTY, -EXDEV where a layer cannot take the directory's new place (programs then
@@ -112,13 +103,6 @@ function moveAll(fs: FileSystem, from: End, to: End, sides: readonly number[], f
 function moveBack(fs: FileSystem, from: End, to: End, moved: readonly number[]): void {
   for (const layer of moved) {
     const result = renameat2(side(fs, to.parent, layer), to.name, side(fs, from.parent, layer), from.name, 0);
-    if (result === 0) continue;
-    fs.log.error('rename_torn', {
-      layer: fs.pathOf(layer),
-      name: unterminated(from.name),
-      now: unterminated(to.name),
-      error: errnoName(-result),
-      mend: 'rename it back in that layer by hand',
-    });
+    if (result < 0) reportTorn(fs, layer, from.name, to.name, result);
   }
 }

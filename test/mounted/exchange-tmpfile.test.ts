@@ -13,7 +13,7 @@ import {
   writeSync,
 } from 'node:fs';
 import t from 'tap';
-import { EINVAL, ENOENT, EXDEV } from '../../protocol/errno.ts';
+import { EINVAL, ENOENT, EPERM } from '../../protocol/errno.ts';
 import {
   AT_FDCWD,
   AT_SYMLINK_FOLLOW,
@@ -26,7 +26,7 @@ import {
 } from '../../src/sys/constants.ts';
 import { cstring } from '../../src/sys/cstring.ts';
 import { linkat, procPath, renameat2 } from '../../src/sys/path.ts';
-import { mountTest } from './support.ts';
+import { mountTest, sh } from './support.ts';
 
 const text = (path: string) => readFileSync(path, 'utf8');
 const exchange = (a: string, b: string, flags = RENAME_EXCHANGE) =>
@@ -62,11 +62,96 @@ await mountTest(
     t.equal(exchange(`${m.mnt}/only`, `${m.mnt}/u`), 0, 'a file and a directory of the new storage');
     t.same(readdirSync(`${m.mnt}/u`), ['y']);
     t.equal(text(`${m.mnt}/only`), 'deep');
-    t.equal(exchange(`${m.mnt}/d`, `${m.mnt}/u`), -EXDEV, 'a directory that an old storage has');
-    t.same(readdirSync(`${m.mnt}/d`), ['x']);
+    t.equal(exchange(`${m.mnt}/d`, `${m.mnt}/u`), 0, 'a directory that an old storage has');
+    t.same([readdirSync(`${m.mnt}/d`), readdirSync(`${m.mnt}/u`)], [['y'], ['x']]);
     t.equal(exchange(`${m.mnt}/u`, `${m.mnt}/none`), -ENOENT);
     t.equal(exchange(`${m.mnt}/only`, `${m.mnt}/l`, RENAME_WHITEOUT), -EINVAL);
     t.equal(exchange(`${m.mnt}/only`, `${m.mnt}/l`, RENAME_EXCHANGE | RENAME_NOREPLACE), -EINVAL);
+  },
+);
+
+const LAYERS = ['upper', 'first', 'second'];
+const SUBSETS = [[0], [1], [2], [0, 1], [0, 2], [1, 2], [0, 1, 2]];
+
+await mountTest(
+  t,
+  'directories change places in every layer that has either',
+  {
+    lowers: 2,
+    options: 'cache=none',
+    prepare: ({ upper, lower }) => {
+      const roots = [upper, ...lower];
+      const put = (pair: string, name: string, layers: number[]) => {
+        for (const layer of layers) {
+          mkdirSync(`${roots[layer]}/${pair}/${name}`, { recursive: true });
+          writeFileSync(`${roots[layer]}/${pair}/${name}/${name} of ${LAYERS[layer]}`, '');
+        }
+        // What the object hides must not come up under the other name.
+        const below = (layers.at(-1) as number) + 1;
+        if (below < roots.length) mkdirSync(`${roots[below]}/${pair}`, { recursive: true });
+        if (below < roots.length) writeFileSync(`${roots[below]}/${pair}/${name}`, 'hidden?');
+      };
+      SUBSETS.forEach((a, i) => {
+        SUBSETS.forEach((b, j) => {
+          put(`${i}${j}`, 'a', a);
+          put(`${i}${j}`, 'b', b);
+        });
+      });
+    },
+  },
+  async (t, m) => {
+    const names = (name: string, layers: number[]) =>
+      layers.map((layer) => `${name} of ${LAYERS[layer]}`).sort();
+    const check = (when: string) => {
+      SUBSETS.forEach((a, i) => {
+        SUBSETS.forEach((b, j) => {
+          const pair = `${m.mnt}/${i}${j}`;
+          t.same(readdirSync(`${pair}/a`).sort(), names('b', b), `${i}${j}/a ${when}`);
+          t.same(readdirSync(`${pair}/b`).sort(), names('a', a), `${i}${j}/b ${when}`);
+        });
+      });
+    };
+    SUBSETS.forEach((_a, i) => {
+      SUBSETS.forEach((_b, j) => {
+        t.equal(exchange(`${m.mnt}/${i}${j}/a`, `${m.mnt}/${i}${j}/b`), 0, `${i}${j}`);
+      });
+    });
+    check('at once');
+    await m.remount();
+    check('after a remount');
+  },
+);
+
+await mountTest(
+  t,
+  'a directory and a file of old storages; and a layer that refuses',
+  {
+    root: true,
+    lowers: 2,
+    options: 'cache=none',
+    prepare: ({ lower: [first, second] }) => {
+      for (const lower of [first, second]) {
+        mkdirSync(`${lower}/p/d`, { recursive: true });
+        mkdirSync(`${lower}/q`);
+        writeFileSync(`${lower}/p/d/in ${lower === first ? 'first' : 'second'}`, '');
+      }
+      writeFileSync(`${first}/q/f`, 'text');
+    },
+  },
+  (t, m) => {
+    const ino = statSync(`${m.mnt}/p/d`).ino;
+    t.equal(exchange(`${m.mnt}/p/d`, `${m.mnt}/q/f`), 0);
+    t.same(readdirSync(`${m.mnt}/q/f`).sort(), ['in first', 'in second']);
+    t.equal(text(`${m.mnt}/p/d`), 'text');
+    t.equal(statSync(`${m.mnt}/q/f`).ino, ino);
+
+    // Nothing may leave q in the first layer: what the second has done is undone.
+    sh('chattr +i "$1"', { args: [`${m.lower[0]}/q`] });
+    const result = exchange(`${m.mnt}/p/d`, `${m.mnt}/q/f`);
+    sh('chattr -i "$1"', { args: [`${m.lower[0]}/q`] });
+    t.equal(result, -EPERM);
+    t.same(readdirSync(`${m.mnt}/q/f`).sort(), ['in first', 'in second']);
+    t.equal(text(`${m.mnt}/p/d`), 'text');
   },
 );
 
