@@ -15,7 +15,7 @@ import { Stat } from '../../../src/sys/stat.ts';
 import { fstatfs, StatFs } from '../../../src/sys/statfs.ts';
 import { ATIME, MTIME, TimeSpecs, UTIME_NOW, UTIME_OMIT } from '../../../src/sys/times.ts';
 import * as xattr from '../../../src/sys/xattr.ts';
-import { bytesOf, type Data, dataOf, type Path, textOf } from './support.ts';
+import { bind, bytesOf, type Data, dataOf, outcome, type Path, textOf } from './support.ts';
 
 const TYPES: Record<number, string> = {
   1: 'fifo',
@@ -94,6 +94,11 @@ function timesOf(atime: Time, mtime: Time): TimeSpecs {
   return times;
 }
 
+const c_fchmodat2 = bind<(nr: number, dir: number, path: Uint8Array, mode: number, flags: number) => number>(
+  'int64_t syscall(int64_t, int64_t, void*, int64_t, int64_t)',
+);
+const SYS_fchmodat2 = 452;
+
 const EMPTY: Path = '';
 const value = new Uint8Array(1 << 17);
 const shown = (length: number): string | number => (length < 0 ? length : textOf(value, length));
@@ -120,6 +125,9 @@ export const metadataCalls = {
     at.statx(dir, bytesOf(path), flags, mask, into),
   chmod: (path: Path, mode: number) => at.chmod(bytesOf(path), mode),
   fchmod: (fd: number, mode: number) => at.fchmod(fd, mode),
+  /** The system call that takes flags (Linux 6.6), not glibc's imitation. */
+  fchmodat: (dir: number, path: Path, mode: number, flags = 0) =>
+    outcome(c_fchmodat2(SYS_fchmodat2, dir, bytesOf(path), mode, flags)),
   /** -1 leaves an id as it is. */
   chown: (path: Path, uid: number, gid: number) =>
     at.fchownat(AT_FDCWD, bytesOf(path), uid >>> 0, gid >>> 0, 0),
