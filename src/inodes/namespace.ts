@@ -131,24 +131,6 @@ export class Namespace {
     }
   }
 
-  detachOthers(node: NodeId, parent: NodeId, name: CString): void {
-    this.#mutex.lock();
-    try {
-      const slot = this.#nodes.slot(node);
-      const kept = this.#find(parent, name);
-      if (slot === 0) return;
-      let next = 0;
-      for (let dentry = this.#nodes.get(slot, NODE.firstName); dentry !== 0; dentry = next) {
-        next = this.#dentries.get(dentry, DENTRY.after);
-        if (dentry === kept) continue;
-        this.#dentries.touch(this.#dentries.get(dentry, DENTRY.hash));
-        this.#lifetime.drop(dentry);
-      }
-    } finally {
-      this.#mutex.unlock();
-    }
-  }
-
   #intern(dir: number, name: CString, hash: number, node: NewNode, careful: boolean): number {
     const nodes = this.#nodes;
     const dentry = this.#dentries.find(dir, name, hash);

@@ -93,10 +93,7 @@ export class InodeTable extends TableParts {
     return this.#namespace.link(parent, name, node);
   }
 
-  /**
-   * Removes a name. Returns its node, 0 for none. A directory is taken to be deleted (see `orphan`); for another node
-   * the caller knows.
-   */
+  /** Removes a name. Returns its node, 0 for none. A directory is taken to be deleted (see `orphan`), nothing else is. */
   unlink(parent: NodeId, name: CString): NodeId {
     return this.#namespace.unlink(parent, name);
   }
@@ -113,11 +110,6 @@ export class InodeTable extends TableParts {
   /** Exchanges what two names show (one of them may be unknown). 0 or an errno as `rename`. */
   exchange(parentA: NodeId, nameA: CString, parentB: NodeId, nameB: CString): number {
     return this.#namespace.exchange(parentA, nameA, parentB, nameB);
-  }
-
-  /** Takes from the node all names but that one. */
-  detachOthers(node: NodeId, parent: NodeId, name: CString): void {
-    this.#namespace.detachOthers(node, parent, name);
   }
 
   /**
@@ -216,6 +208,17 @@ export class InodeTable extends TableParts {
       const slot = this.nodes.slot(node);
       if (slot !== 0) this.nodes.identity(slot, out);
       return slot !== 0;
+    } finally {
+      this.mutex.unlock();
+    }
+  }
+
+  /** The node that is known to show an object, 0 for none. */
+  showing(identity: Identity, type: number): NodeId {
+    this.mutex.lock();
+    try {
+      const slot = this.nodes.find(identity, type);
+      return slot === 0 ? (0 as NodeId) : this.nodes.id(slot);
     } finally {
       this.mutex.unlock();
     }

@@ -24,7 +24,7 @@ import { Stat } from '../sys/stat.ts';
 import { CHANGED, type CopyReport, copyData } from './copydata.ts';
 import { copyMetadata } from './copymeta.ts';
 import type { FileSystem } from './filesystem.ts';
-import { enterIndex, isLinked } from './linkindex.ts';
+import { isLinked, publishLinked } from './linkindex.ts';
 import { type Place, place } from './locate.ts';
 import { reportMigrated } from './migrated.ts';
 import { ensureSide } from './mirror.ts';
@@ -79,15 +79,18 @@ function copyOnce(fs: FileSystem, node: NodeId, at: Place, upper: number, source
     return copy;
   }
   let result = fill(fs, from, copy, at, source, keep, report);
-  if (result === 0 && isLinked(source)) result = enterIndex(fs, at.layer, source, copy);
-  if (result === 0) {
-    result = quietly(fs, at.ref.parent, upper, () => publish(copy, upper, at.ref.bytes));
-  }
+  if (result === 0) result = enter(fs, copy, at, upper, source);
   const published = result === 0;
   if (published) result = settle(fs, node, at, upper, source, copy, report, started);
   dropTemporary(copy, published);
   close(from);
   return result;
+}
+
+function enter(fs: FileSystem, copy: Temporary, at: Place, upper: number, source: Stat): number {
+  const { parent, bytes } = at.ref;
+  if (isLinked(source)) return publishLinked(fs, parent, at.layer, source, copy, upper, bytes);
+  return quietly(fs, parent, upper, () => publish(copy, upper, bytes));
 }
 
 /** The copy has its name: users go on with it, and once it is durable the source goes. */
@@ -104,7 +107,7 @@ function settle(
   const made = new Stat();
   const known = statx(copy.fd, EMPTY, AT_EMPTY_PATH, STATX_BASIC_STATS, made);
   if (known < 0) return known;
-  redirectHandles(fs, node, at, copy.fd, made);
+  redirectHandles(fs, node, copy.fd, made);
   const durable = syncDirectory(upper);
   if (durable < 0) {
     // The copy is whole and in use, but might not survive a crash: the source stays, hidden, and the caller is told.

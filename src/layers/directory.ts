@@ -10,7 +10,9 @@ import { type CString, cstring } from '../sys/cstring.ts';
 import { DirentCursor } from '../sys/dirents.ts';
 import { close, dup3, ftruncate, getdents, lseek, memfd, open, pread, pwrite } from '../sys/fd.ts';
 import { procPath } from '../sys/path.ts';
+import { Stat } from '../sys/stat.ts';
 import type { FileSystem } from './filesystem.ts';
+import { copiesOf } from './linkindex.ts';
 import { Listing, type Present } from './listing.ts';
 import { anyDescriptor } from './locate.ts';
 import { DIRECTORY_HANDLE } from './open.ts';
@@ -75,7 +77,7 @@ function list(fs: FileSystem, node: NodeId, sides: readonly number[]): Listing |
     const dir = side(fs, node, layer);
     const fd = dir < 0 ? dir : open(procPath(dir), READ);
     if (fd < 0) return fd;
-    const result = listing.addDirectory(fd, skip, presentIn(fs, node, layer));
+    const result = listing.addDirectory(fd, skip, presentIn(fs, node, layer, dir));
     close(fd);
     if (result < 0) return result === -ENOENT ? -ESTALE : result;
   }
@@ -86,10 +88,19 @@ const own = { lo: 0, hi: 0 };
 const identity = newIdentity();
 
 /** Entries lie on their directory's device: what is mounted in a layer shows its mount point's number, as on any file system. */
-function presentIn(fs: FileSystem, node: NodeId, layer: number): Present {
+function presentIn(fs: FileSystem, node: NodeId, layer: number, dir: number): Present {
   const device = fs.table.dirIdentity(node, layer, identity) ? identity.device : 0;
-  return (lo, hi, out) => fs.table.presentedOf(device, lo, hi, out);
+  const findCopy = layer === UPPER ? undefined : copiesOf(fs, layer);
+  return (lo, hi, out, name) => {
+    // A name below of a file that has come up under another one shows the copy's number, as stat does.
+    if (findCopy && findCopy(dir, lo, hi, name, copy) === 0) {
+      const on = fs.table.deviceIndex(copy.devMajor, copy.devMinor, UPPER);
+      fs.table.presentedOf(on, copy.inoLo, copy.inoHi, out);
+    } else fs.table.presentedOf(device, lo, hi, out);
+  };
 }
+
+const copy = new Stat();
 
 function presentParent(fs: FileSystem, node: NodeId, out: { lo: number; hi: number }): void {
   const ref = newNameRef();
@@ -203,7 +214,7 @@ function readSingle(fs: FileSystem, handle: number, offset: Int64, budget: numbe
   const count = getdents(handle, size === buffer.length ? buffer : buffer.subarray(0, size));
   if (count <= 0) return count === -ENOENT ? 0 : count;
   const node = table.handleNode(handle);
-  const present = presentIn(fs, node, UPPER);
+  const present = presentIn(fs, node, UPPER, handle);
   let position = offset;
   cursor.load(count);
   while (cursor.next()) {
@@ -211,7 +222,7 @@ function readSingle(fs: FileSystem, handle: number, offset: Int64, budget: numbe
     if (cursor.isDot) {
       if (name.length === 2) table.presented(node, own);
       else presentParent(fs, node, own);
-    } else present(cursor.inoLo, cursor.inoHi, own);
+    } else present(cursor.inoLo, cursor.inoHi, own, name);
     if (!take(own.lo, own.hi, cursor.offset, cursor.type, name)) {
       position = -1; // the rest of what was read is read again, from the last entry that was taken
       break;

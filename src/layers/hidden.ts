@@ -3,12 +3,13 @@
 
 import { EACCES, EEXIST, ENOENT, ENOTDIR, ENOTEMPTY, EPERM } from '../../protocol/errno.ts';
 import type { NodeId } from '../../protocol/types.ts';
-import { AT_REMOVEDIR, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS } from '../sys/constants.ts';
+import { AT_REMOVEDIR, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, STATX_BTIME } from '../sys/constants.ts';
 import type { CString } from '../sys/cstring.ts';
 import { close } from '../sys/fd.ts';
 import { renameat2, statx, unlinkat } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
 import type { FileSystem } from './filesystem.ts';
+import { removeHiddenName } from './linkindex.ts';
 import { pathOf } from './migrated.ts';
 import { mayChangeEntries } from './permission.ts';
 import { openPrivateOf, privateName } from './private.ts';
@@ -33,10 +34,10 @@ export function removeHidden(
     const dir = side(fs, parent, layer);
     if (dir === -ENOENT) continue;
     if (dir < 0) return dir;
-    let result = removeEntry(dir, name);
+    let result = removeEntry(fs, layer, dir, name);
     // In a sticky directory the copy may be another's: who may take the visible name away, which the kernel has checked, takes it too.
     if ((result === -EPERM || result === -EACCES) && mayRemoveFor(fs, parent)) {
-      result = fs.caller.asDaemon(() => removeEntry(dir, name));
+      result = fs.caller.asDaemon(() => removeEntry(fs, layer, dir, name));
     }
     if (result === -ENOTEMPTY && !isSide(layer)) result = setAside(fs, parent, layer, dir, name);
     if (result < 0) return result;
@@ -49,10 +50,12 @@ function mayRemoveFor(fs: FileSystem, parent: NodeId): boolean {
 }
 
 /** Removes whatever has the name in one layer. @returns 0 also when nothing has it, -ENOTEMPTY for a directory that is not empty. */
-function removeEntry(dir: number, name: CString): number {
-  const found = statx(dir, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, stat);
+function removeEntry(fs: FileSystem, layer: number, dir: number, name: CString): number {
+  const found = statx(dir, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS | STATX_BTIME, stat);
   if (found < 0) return found === -ENOENT ? 0 : found;
-  const result = unlinkat(dir, name, stat.isDirectory ? AT_REMOVEDIR : 0);
+  const result = stat.isDirectory
+    ? unlinkat(dir, name, AT_REMOVEDIR)
+    : removeHiddenName(fs, dir, name, layer, stat);
   if (result === -ENOENT) return 0;
   return stat.isDirectory && result === -EEXIST ? -ENOTEMPTY : result;
 }

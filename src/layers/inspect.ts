@@ -23,7 +23,7 @@ export function accessNode(fs: FileSystem, node: NodeId, mask: number): number {
     return fd < 0 ? fd : faccessat(fd, EMPTY, mask, AT_EACCESS | AT_EMPTY_PATH);
   }
   const found = place(fs, node, at);
-  return found < 0 ? found : faccessat(at.dir, at.ref.bytes, mask, AT_EACCESS | AT_SYMLINK_NOFOLLOW);
+  return found < 0 ? found : faccessat(at.dir, at.name, mask, AT_EACCESS | AT_SYMLINK_NOFOLLOW);
 }
 
 /** @returns the target's length in bytes, or a negative errno. Never copies anything up. */
@@ -33,7 +33,7 @@ export function readLink(fs: FileSystem, node: NodeId, into: Uint8Array, size: n
     const fd = found === -ESTALE ? anyDescriptor(fs, node) : found;
     return fd < 0 ? fd : readlinkat(fd, EMPTY, into, size);
   }
-  const length = readlinkat(at.dir, at.ref.bytes, into, size);
+  const length = readlinkat(at.dir, at.name, into, size);
   if (length !== -EACCES) return length;
   // The caller may have come by another name than the one that we know, see openfound.ts.
   const fd = openObject(fs, at);

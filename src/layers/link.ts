@@ -57,7 +57,7 @@ function linkSomewhere(fs: FileSystem, node: NodeId, parent: NodeId, name: CStri
     // A mount inside the layer, or a layer that cannot link: the upper one may.
     if (at.layer === UPPER || (result !== -EXDEV && result !== -EROFS)) return result < 0 ? result : at.layer;
   } else if (target !== -ENOENT) return target;
-  if (!mayChangeMetadata(fs, at.dir, at.ref.bytes)) return -EPERM;
+  if (!mayChangeMetadata(fs, at.dir, at.name)) return -EPERM;
   const dir = writableSide(fs, parent);
   if (dir < 0) return dir;
   const copied = copyUp(fs, node, at);
@@ -68,7 +68,7 @@ function linkSomewhere(fs: FileSystem, node: NodeId, parent: NodeId, name: CStri
 
 /** Links the object at the place, also when the name by which we know it lies in a directory that the caller may not search. */
 function linkObject(fs: FileSystem, dir: number, name: CString): number {
-  const result = linkat(at.dir, at.ref.bytes, dir, name, 0);
+  const result = linkat(at.dir, at.name, dir, name, 0);
   if (result !== -EACCES) return result;
   const fd = openObject(fs, at);
   if (fd < 0) return fd;

@@ -1,34 +1,52 @@
-// The link index: a lower file with several names stays one file through its copy-up. The first copy-up gives the copy one more link, in
-// our private directory on the upper layer, under a name that is made of the lower file's layer and inode; every other name is linked to
-// that copy when it is next looked up. The source's first name moves into the private directory of its own layer instead of being
-// removed: so the remaining names still count two links, and only files with several links are ever looked for in the index.
+// The link index: a lower file with several names stays one file through its copy-up. The first copy-up makes as many links to the copy as
+// the file has names, in our private directory on the upper layer under a key made of the lower file's layer and inode (linkentries.ts).
+// One of them becomes the name that came up, and each other name takes its own when it is next looked up. The first name that leaves the
+// lower layer is kept in the private directory there: so the remaining names still count two links, and only files with several
+// links are ever looked for in the index. With the last name below both go.
 
-import { EEXIST, ENOENT } from '../../protocol/errno.ts';
+import { EEXIST, ENOENT, EROFS, errnoName } from '../../protocol/errno.ts';
 import type { NodeId } from '../../protocol/types.ts';
+import { newIdentity } from '../inodes/table.ts';
 import {
-  AT_FDCWD,
-  AT_SYMLINK_FOLLOW,
+  AT_EMPTY_PATH,
   AT_SYMLINK_NOFOLLOW,
-  RENAME_NOREPLACE,
-  S_IFREG,
+  O_CLOEXEC,
+  O_DIRECTORY,
+  O_NOFOLLOW,
+  O_PATH,
+  O_RDONLY,
   STATX_BASIC_STATS,
   STATX_BTIME,
 } from '../sys/constants.ts';
-import { type CString, cstring } from '../sys/cstring.ts';
-import { close } from '../sys/fd.ts';
-import { linkat, procPath, renameat2, statx, unlinkat } from '../sys/path.ts';
+import { type CString, cstring, EMPTY } from '../sys/cstring.ts';
+import { DirentCursor } from '../sys/dirents.ts';
+import { close, getdents, openat } from '../sys/fd.ts';
+import { linkat, statx, unlinkat } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
 import type { FileSystem } from './filesystem.ts';
+import {
+  entryPath,
+  keyPath,
+  makeEntries,
+  moveNew,
+  removeEntries,
+  takeBackEntries,
+  takeEntry,
+} from './linkentries.ts';
 import { ensureSide } from './mirror.ts';
 import { openPrivateOf } from './private.ts';
 import { quietly } from './quietly.ts';
+import { redirectHandles } from './redirect.ts';
 import { PRIVATE_NAME, UPPER } from './setup.ts';
 import { syncDirectory } from './sync.ts';
 import type { Temporary } from './temporary.ts';
+import { unterminated } from './xattrpolicy.ts';
 
-/** Whether a file may have other names. */
+const MASK = STATX_BASIC_STATS | STATX_BTIME;
+
+/** Whether something may have other names. */
 export function isLinked(stat: Stat): boolean {
-  return stat.type === S_IFREG && stat.nlink > 1;
+  return !stat.isDirectory && stat.nlink > 1;
 }
 
 // An inode number comes to be another file's; the time of birth, or where a layer does not tell it the size and time of modification,
@@ -44,10 +62,26 @@ function keyOf(layer: number, stat: Stat): string {
 
 const seen = new Stat();
 
+function rootOf(fs: FileSystem, layer: number): number {
+  return (fs.layers[layer] as { fd: number }).fd;
+}
+
+// Our directory was found to be ours alone when it was mounted, so a path through it is safe.
+function statKey(fs: FileSystem, layer: number, key: string): number {
+  return statx(rootOf(fs, layer), keyPath(key), AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, seen);
+}
+
+/** How many names a lower file has below, and whether one that came up is kept beside them. A negative errno in `left` when unknown. */
+function namesBelow(fs: FileSystem, layer: number, key: string, stat: Stat): { left: number; kept: boolean } {
+  const found = statKey(fs, layer, key);
+  if (found === -ENOENT) return { left: stat.nlink, kept: false };
+  return { left: found < 0 ? found : seen.nlink - 1, kept: true };
+}
+
 /**
  * Gives a lower name the copy that its file has had already, and takes the name away from the lower layer.
  * @param dir the lower directory. @returns 0 when the name is on the upper layer now, -ENOENT when the file has not been copied, or a
- * negative errno.
+ * negative errno: the copy can still be shown, see `copyOf`.
  */
 export function adoptName(
   fs: FileSystem,
@@ -58,86 +92,188 @@ export function adoptName(
   stat: Stat,
 ): number {
   const key = keyOf(layer, stat);
-  const root = (fs.layers[UPPER] as { fd: number }).fd;
-  // One question for a file that is not in the index, which most are not. Our directory was found to be ours alone when it was mounted.
-  const path = cstring(`${PRIVATE_NAME}/links/${key}`);
-  const known = fs.caller.asDaemon(() => statx(root, path, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, seen));
+  // One question for a file that is not in the index, which most are not.
+  const known = fs.caller.asDaemon(() => statKey(fs, UPPER, key));
   if (known < 0) return known;
+  if (fs.policy.readOnly) return -EROFS;
   const upper = ensureSide(fs, parent, UPPER);
   if (upper < 0) return upper;
   return fs.caller.asDaemon(() => {
-    const linked = quietly(fs, parent, upper, () => linkat(root, path, upper, name, 0));
-    if (linked < 0 && linked !== -EEXIST) return linked;
+    const { left, kept } = namesBelow(fs, layer, key, stat);
+    if (left < 0) return left;
+    const take = () => takeEntry(rootOf(fs, UPPER), key, left, kept, upper, name);
+    const taken = quietly(fs, parent, upper, take);
+    // Another thread or host was first, with this name or with the last one.
+    if (taken === -EEXIST) return 0;
+    if (taken === -ENOENT) return statx(upper, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, seen);
+    if (taken < 0) return taken;
+    followCopy(fs, layer, stat, upper, name);
     const durable = syncDirectory(upper);
-    return durable < 0 ? durable : dropName(fs, dir, name, layer, stat, key);
+    if (durable < 0) return durable;
+    const dropped = dropName(fs, dir, name, layer, stat);
+    if (dropped < 0) warnKept(fs, layer, name, dropped);
+    return 0;
   });
 }
 
-/** Removes a name whose file has its copy; with the last name of the file, the index forgets it. */
-function dropName(
+const identity = newIdentity();
+const copy = new Stat();
+
+/**
+ * The node that shows the lower file, if another host has copied it or a thread of ours is about to have, shows the copy from now on; so do
+ * its open handles, and its number stays. Where the copy has a node already, the name is that one's.
+ */
+function followCopy(fs: FileSystem, layer: number, source: Stat, upper: number, name: CString): void {
+  const node = nodeOf(fs, layer, source);
+  if (!node) return;
+  const fd = openat(upper, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+  if (fd < 0) return;
+  const found = statx(fd, EMPTY, AT_EMPTY_PATH, STATX_BASIC_STATS, copy);
+  if (found === 0 && !nodeOf(fs, UPPER, copy)) redirectHandles(fs, node, fd, copy);
+  close(fd);
+}
+
+function nodeOf(fs: FileSystem, layer: number, stat: Stat): NodeId {
+  identity.layer = layer;
+  identity.device = fs.table.deviceIndex(stat.devMajor, stat.devMinor, layer);
+  identity.inoLo = stat.inoLo;
+  identity.inoHi = stat.inoHi;
+  return identity.device < 0 ? (0 as NodeId) : fs.table.showing(identity, stat.type);
+}
+
+function warnKept(fs: FileSystem, layer: number, name: CString, result: number): void {
+  fs.log.warn('source_kept', {
+    name: unterminated(name),
+    layer: fs.pathOf(layer),
+    error: errnoName(-result),
+    consequence: 'the copy is in use; the source stays hidden below it until the name is deleted',
+  });
+}
+
+/**
+ * The copy of a lower file, for a name that cannot be taken up now: the mount or the upper layer takes no names.
+ * @param stat the lower file's attributes, which become the copy's. @returns the copy's path from the upper root, or a negative errno.
+ */
+export function copyOf(fs: FileSystem, layer: number, stat: Stat): CString | number {
+  // The links are taken from the highest down.
+  const path = entryPath(keyOf(layer, stat), 1);
+  const found = fs.caller.asDaemon(() => statx(rootOf(fs, UPPER), path, AT_SYMLINK_NOFOLLOW, MASK, stat));
+  return found < 0 ? found : path;
+}
+
+/**
+ * Publishes the finished copy of a lower file with several names under one of them. Call it as the daemon.
+ * @param upper the directory. @returns 0, or -EEXIST when another host has copied the file: its copy is to be used.
+ */
+export function publishLinked(
+  fs: FileSystem,
+  parent: NodeId,
+  layer: number,
+  source: Stat,
+  copy: Temporary,
+  upper: number,
+  name: CString,
+): number {
+  const key = keyOf(layer, source);
+  const root = rootOf(fs, UPPER);
+  const { left, kept } = namesBelow(fs, layer, key, source);
+  const made = left < 0 ? left : makeEntries(fs, root, key, copy, left);
+  if (made < 0) return made;
+  const taken = quietly(fs, parent, upper, () => takeEntry(root, key, left, kept, upper, name));
+  if (taken < 0) takeBackEntries(fs, root, key, left);
+  return taken;
+}
+
+/**
+ * Takes a name whose file has its copy away from its lower layer; the first one is kept in our own directory there. Call it as the daemon.
+ * @returns 0, also when the name is another file's by now, which is hidden; or a negative errno.
+ */
+export function dropName(fs: FileSystem, dir: number, name: CString, layer: number, source: Stat): number {
+  const found = statx(dir, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, seen);
+  if (found < 0) return found === -ENOENT ? 0 : found;
+  if (!seen.sameObject(source)) return 0;
+  const key = keyOf(layer, source);
+  const links = openPrivateOf(fs, layer, 'links');
+  if (links < 0) return links;
+  const moved = moveNew(dir, name, links, cstring(key));
+  close(links);
+  const result = moved === -EEXIST ? unlinkat(dir, name, 0) : moved;
+  if (result < 0) return result === -ENOENT ? 0 : result;
+  return settle(fs, layer, key);
+}
+
+/** As many links wait as there are names below; with the last of these the index forgets the file. */
+function settle(fs: FileSystem, layer: number, key: string): number {
+  const found = statKey(fs, layer, key);
+  if (found < 0) return found === -ENOENT ? 0 : found;
+  const left = seen.nlink - 1;
+  const root = rootOf(fs, UPPER);
+  if (left === 0) {
+    const removed = removeEntries(root, key);
+    if (removed < 0) return removed;
+  }
+  const result =
+    left === 0 ? unlinkat(rootOf(fs, layer), keyPath(key), 0) : unlinkat(root, entryPath(key, left + 1), 0);
+  return result === -ENOENT ? 0 : result;
+}
+
+/** unlinkat(2), by the caller, of a lower name that something above hides: where its file has a copy, that has one name less. */
+export function removeHiddenName(
   fs: FileSystem,
   dir: number,
   name: CString,
   layer: number,
   stat: Stat,
-  key: string,
 ): number {
-  const found = statx(dir, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, seen);
-  if (found === -ENOENT) return 0;
-  if (found < 0) return found;
-  if (seen.inoLo !== stat.inoLo || seen.inoHi !== stat.inoHi) return 0; // somebody else's by now: it is hidden
+  if (!isLinked(stat)) return unlinkat(dir, name, 0);
+  const key = keyOf(layer, stat);
+  const known = fs.caller.asDaemon(() => statKey(fs, UPPER, key));
+  if (known === -ENOENT) return unlinkat(dir, name, 0);
+  const kept = known < 0 ? known : fs.caller.asDaemon(() => keep(fs, dir, name, layer, key));
+  if (kept < 0) return kept;
   const removed = unlinkat(dir, name, 0);
-  if (removed < 0) return removed === -ENOENT ? 0 : removed;
-  return seen.nlink > 2 ? 0 : forgetKey(fs, layer, cstring(key));
+  return removed < 0 ? removed : fs.caller.asDaemon(() => settle(fs, layer, key));
 }
 
-/** Only the link in our own directory is left of the lower file: it goes, and so does the copy's in the index. */
-function forgetKey(fs: FileSystem, layer: number, key: CString): number {
-  for (const [where, sole] of [
-    [layer, true],
-    [UPPER, false],
-  ] as const) {
-    const links = openPrivateOf(fs, where, 'links');
-    if (links < 0) return links;
-    const found = statx(links, key, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, seen);
-    const last = found === 0 && (!sole || seen.nlink === 1);
-    const result = last ? unlinkat(links, key, 0) : found;
-    close(links);
-    if (!last || result < 0) return result === -ENOENT ? 0 : result;
-  }
-  return 0;
-}
-
-/**
- * Enters the finished, unpublished copy of a lower file with several links. Call it as the daemon.
- * @returns 0, or -EEXIST when another host has copied the file: its copy is to be used.
- */
-export function enterIndex(fs: FileSystem, layer: number, source: Stat, copy: Temporary): number {
-  const links = openPrivateOf(fs, UPPER, 'links');
-  if (links < 0) return links;
-  const key = cstring(keyOf(layer, source));
-  const linked = copy.named
-    ? linkat(copy.named.dir, copy.named.name, links, key, 0)
-    : linkat(AT_FDCWD, procPath(copy.fd), links, key, AT_SYMLINK_FOLLOW);
-  const result = linked < 0 ? linked : syncDirectory(links);
-  close(links);
-  return result;
-}
-
-/**
- * The first name of a lower file that goes: it moves into the private directory of its own layer. Call it as the daemon.
- * @returns 0 or a negative errno.
- */
-export function setSourceAside(
-  fs: FileSystem,
-  layer: number,
-  dir: number,
-  name: CString,
-  source: Stat,
-): number {
+function keep(fs: FileSystem, dir: number, name: CString, layer: number, key: string): number {
   const links = openPrivateOf(fs, layer, 'links');
   if (links < 0) return links;
-  const moved = renameat2(dir, name, links, cstring(keyOf(layer, source)), RENAME_NOREPLACE);
+  const linked = linkat(dir, name, links, cstring(key), 0);
   close(links);
-  return moved === -EEXIST ? unlinkat(dir, name, 0) : moved;
+  return linked === -EEXIST ? 0 : linked;
+}
+
+/** Whether a name of a lower directory is of a file that has its copy. @returns 0 with the copy's attributes in `copy`. */
+export type FindCopy = (dir: number, inoLo: number, inoHi: number, name: CString, copy: Stat) => number;
+
+const LINKS = cstring(`${PRIVATE_NAME}/links`);
+
+/**
+ * For the listing of a lower layer's directories, whose entries tell an inode number alone. Most often the index is empty, which one
+ * question tells. Call it as the daemon. @returns undefined when no file of that layer is in the index.
+ */
+export function copiesOf(fs: FileSystem, layer: number): FindCopy | undefined {
+  const known = new Set<number>();
+  const fd = openat(rootOf(fs, UPPER), LINKS, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (fd < 0) return undefined;
+  const cursor = new DirentCursor(new Uint8Array(32768));
+  const start = `${layer}-`;
+  for (let count = getdents(fd, cursor.bytes); count > 0; count = getdents(fd, cursor.bytes)) {
+    cursor.load(count);
+    while (cursor.next()) {
+      const key = new TextDecoder('latin1').decode(cursor.name);
+      if (key.startsWith(start))
+        known.add(Number.parseInt(key.slice(start.length + 8, start.length + 16), 16));
+    }
+  }
+  close(fd);
+  if (known.size === 0) return undefined;
+  return (dir, inoLo, inoHi, name, copy) => {
+    if (!known.has(inoLo)) return -ENOENT;
+    const found = statx(dir, name, AT_SYMLINK_NOFOLLOW, MASK, copy);
+    if (found < 0) return found;
+    if (!isLinked(copy) || copy.inoLo !== inoLo || copy.inoHi !== inoHi) return -ENOENT;
+    const path = copyOf(fs, layer, copy);
+    return typeof path === 'number' ? path : 0;
+  };
 }

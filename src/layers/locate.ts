@@ -19,28 +19,41 @@ import { close, dupCloexec, openat } from '../sys/fd.ts';
 import { statx } from '../sys/path.ts';
 import type { Stat } from '../sys/stat.ts';
 import type { FileSystem } from './filesystem.ts';
-import { adoptName, isLinked } from './linkindex.ts';
+import { adoptName, copyOf, isLinked } from './linkindex.ts';
 import { isPrivate } from './private.ts';
 import { UPPER } from './setup.ts';
 import { side, topSide } from './sides.ts';
 
 const MASK = STATX_BASIC_STATS | STATX_BTIME;
 
+/** Where an object is found that has not the name itself: another link of it, by its path from the upper root. */
+export interface Borrowed {
+  path: CString | undefined;
+}
+
 /**
  * Finds `name` in the merged directory `parent` and fills `found` with its attributes.
- * @returns layer index, -ENOENT, or the error of the first layer that could not answer.
+ * @param borrowed given by who only wants the object: where the name of a file that came up under another one cannot follow it (the mount is
+ * read-only, the upper layer is full), the answer is the upper layer, by another link. @returns layer index, -ENOENT, or the error of the first layer that could not answer.
  */
-export function locate(fs: FileSystem, parent: NodeId, name: CString, found: Stat): number {
+export function locate(
+  fs: FileSystem,
+  parent: NodeId,
+  name: CString,
+  found: Stat,
+  borrowed?: Borrowed,
+): number {
+  if (borrowed) borrowed.path = undefined;
   if (isPrivate(parent, name)) return -ENOENT;
   for (;;) {
     const stamp = fs.table.stamp(parent, name);
-    const layer = search(fs, parent, name, found);
+    const layer = search(fs, parent, name, found, borrowed);
     // Looked for above while it was below, and below when it had come up: a copy-up changes the stamp before the source goes.
     if (layer !== -ENOENT || fs.table.stamp(parent, name) === stamp) return layer;
   }
 }
 
-function search(fs: FileSystem, parent: NodeId, name: CString, found: Stat): number {
+function search(fs: FileSystem, parent: NodeId, name: CString, found: Stat, borrowed?: Borrowed): number {
   const count = fs.layers.length;
   for (let layer = 0; layer < count; layer++) {
     const dir = side(fs, parent, layer);
@@ -50,14 +63,22 @@ function search(fs: FileSystem, parent: NodeId, name: CString, found: Stat): num
     }
     const result = statx(dir, name, AT_SYMLINK_NOFOLLOW, MASK, found);
     if (result === 0) {
-      if (layer === UPPER || !isLinked(found) || fs.policy.readOnly) return layer;
+      if (layer === UPPER || !isLinked(found)) return layer;
       const adopted = adoptName(fs, parent, name, layer, dir, found);
       if (adopted === -ENOENT) return layer;
-      return adopted < 0 ? adopted : search(fs, parent, name, found);
+      if (adopted === 0) return search(fs, parent, name, found, borrowed);
+      return borrowed ? borrow(fs, layer, found, adopted, borrowed) : adopted;
     }
     if (result !== -ENOENT) return result;
   }
   return searchUpperAgain(fs, parent, name, found);
+}
+
+function borrow(fs: FileSystem, layer: number, found: Stat, error: number, borrowed: Borrowed): number {
+  const path = copyOf(fs, layer, found);
+  if (typeof path === 'number') return error;
+  borrowed.path = path;
+  return UPPER;
 }
 
 /** Another host may have brought it up between the question above and the one below. */
@@ -70,16 +91,18 @@ function searchUpperAgain(fs: FileSystem, parent: NodeId, name: CString, found: 
 const LONG = 60_000;
 
 /** Where a node's visible object is: `dir` and `name` on `layer`, with its attributes in the file system's `stat`. */
-export interface Place {
+export interface Place extends Borrowed {
   layer: number;
   /** Descriptor of the directory in that layer. */
   dir: number;
+  /** The object's name in there, or its path. */
+  name: CString;
   /** Parent and name as the inode table has them. */
   readonly ref: NameRef;
 }
 
 export function newPlace(): Place {
-  return { layer: -1, dir: -1, ref: newNameRef() };
+  return { layer: -1, dir: -1, name: EMPTY, path: undefined, ref: newNameRef() };
 }
 
 /**
@@ -88,22 +111,23 @@ export function newPlace(): Place {
  */
 export function place(fs: FileSystem, node: NodeId, out: Place): number {
   if (!fs.table.nameOf(node, out.ref)) return -ESTALE;
-  let layer = locate(fs, out.ref.parent, out.ref.bytes, fs.stat);
+  let layer = locate(fs, out.ref.parent, out.ref.bytes, fs.stat, out);
   // The kernel let the caller come to the node (a working directory, a descriptor passed to him), so it is not hidden from him; what he
   // wants to do there he does as himself.
   if (layer === -EACCES && fs.policy.permissions === 'default') {
-    layer = fs.caller.asDaemon(() => locate(fs, out.ref.parent, out.ref.bytes, fs.stat));
+    layer = fs.caller.asDaemon(() => locate(fs, out.ref.parent, out.ref.bytes, fs.stat, out));
   }
   if (layer < 0) return layer === -ENOENT ? -ESTALE : layer;
   if (fs.stat.type !== fs.table.type(node)) return -ESTALE;
   out.layer = layer;
-  out.dir = side(fs, out.ref.parent, layer);
+  out.dir = side(fs, out.path ? ROOT_ID : out.ref.parent, layer);
+  out.name = out.path ?? out.ref.bytes;
   return 0;
 }
 
 /** An O_PATH descriptor of the object at a place, which the caller of the operation may use as himself; to be closed. */
 export function openObject(fs: FileSystem, at: Place): number {
-  const open = () => openat(at.dir, at.ref.bytes, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+  const open = () => openat(at.dir, at.name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
   const fd = open();
   return fd === -EACCES && fs.policy.permissions === 'default' ? fs.caller.asDaemon(open) : fd;
 }

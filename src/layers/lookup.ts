@@ -10,7 +10,7 @@ import { close } from '../sys/fd.ts';
 import { Stat } from '../sys/stat.ts';
 import type { FileSystem } from './filesystem.ts';
 import { forget } from './forget.ts';
-import { locate } from './locate.ts';
+import { type Borrowed, locate } from './locate.ts';
 import { lockNode } from './locking.ts';
 import { rebind } from './rebind.ts';
 import { UPPER } from './setup.ts';
@@ -23,7 +23,7 @@ import { adoptSide, openSide, refreshSides, side } from './sides.ts';
 export function lookup(fs: FileSystem, parent: NodeId, name: CString): number {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const stamp = fs.table.stamp(parent, name);
-    const layer = locate(fs, parent, name, fs.stat);
+    const layer = locate(fs, parent, name, fs.stat, elsewhere);
     if (layer < 0) return layer;
     const node = intern(fs, parent, name, layer, fs.stat, stamp);
     if (node !== -EAGAIN) return node;
@@ -35,6 +35,7 @@ export function lookup(fs: FileSystem, parent: NodeId, name: CString): number {
 }
 
 const ATTEMPTS = 16;
+const elsewhere: Borrowed = { path: undefined };
 
 function waitFor(fs: FileSystem, node: NodeId): number {
   if (!node) return 0;

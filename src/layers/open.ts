@@ -81,12 +81,12 @@ function openForWriting(fs: FileSystem, node: NodeId, flags: number): number {
     }
     if (found < 0) return found;
     if (at.layer !== UPPER) {
-      const allowed = mayOpen(fs, at.dir, at.ref.bytes, flags);
+      const allowed = mayOpen(fs, at.dir, at.name, flags);
       if (allowed < 0) return allowed;
       const copied = copyUp(fs, node, at, (flags & O_TRUNC) !== 0 ? 0 : undefined);
       if (copied < 0) return copied;
     }
-    const fd = openFound(fs, at.dir, at.ref.bytes, (flags & PASSED) | OURS);
+    const fd = openFound(fs, at.dir, at.name, (flags & PASSED) | OURS);
     if (fd < 0) return gone(fd);
     return keepHandle(fs, node, fd, flags, UPPER);
   } finally {
@@ -101,7 +101,7 @@ function openVisible(fs: FileSystem, node: NodeId, flags: number): number {
     return openNameless(fs, node, flags);
   }
   if (found < 0) return found;
-  const fd = openFound(fs, at.dir, at.ref.bytes, (flags & PASSED) | OURS);
+  const fd = openFound(fs, at.dir, at.name, (flags & PASSED) | OURS);
   return fd < 0 ? gone(fd) : fd;
 }
 

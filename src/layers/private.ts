@@ -61,8 +61,8 @@ function openOwn(dir: number, name: CString): number {
 let serial = 0;
 
 /** A name that no other host, process, thread or attacker uses: host, process, thread, serial number and 48 random bits. */
-export function privateName(fs: FileSystem): CString {
+export function privateName(fs: FileSystem, suffix = ''): CString {
   serial++;
   const random = Math.floor(Math.random() * 2 ** 48).toString(16);
-  return cstring(`${fs.host}.${process.pid}.${fs.worker}.${serial}.${random}`);
+  return cstring(`${fs.host}.${process.pid}.${fs.worker}.${serial}.${random}${suffix}`);
 }

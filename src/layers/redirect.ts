@@ -9,7 +9,6 @@ import { close, dup3, open as reopen } from '../sys/fd.ts';
 import { procPath } from '../sys/path.ts';
 import type { Stat } from '../sys/stat.ts';
 import type { FileSystem } from './filesystem.ts';
-import type { Place } from './locate.ts';
 import { rebind } from './rebind.ts';
 import { UPPER } from './setup.ts';
 
@@ -21,7 +20,7 @@ const identity = newIdentity();
  * The node shows its copy from now on, and so do its open handles.
  * @param copy a descriptor of the copy itself: its name may be another object's by now. @param made the copy's attributes.
  */
-export function redirectHandles(fs: FileSystem, node: NodeId, at: Place, copy: number, made: Stat): void {
+export function redirectHandles(fs: FileSystem, node: NodeId, copy: number, made: Stat): void {
   const { table } = fs;
   identity.layer = UPPER;
   identity.device = table.deviceIndex(made.devMajor, made.devMinor, UPPER);
@@ -32,7 +31,6 @@ export function redirectHandles(fs: FileSystem, node: NodeId, at: Place, copy: n
   table.lockHandles();
   try {
     rebind(fs, node, identity);
-    table.detachOthers(node, at.ref.parent, at.ref.bytes);
     const count = made.type === S_IFREG ? table.handles(node, open) : 0;
     for (let i = 0; i < count; i++) redirect(fs, open[i] as number, copy);
   } finally {

@@ -78,12 +78,12 @@ function truncateNode(fs: FileSystem, node: NodeId, size: Int64): number {
   if (found < 0) return found;
   const unchanged = fs.stat.size === size;
   if (at.layer !== UPPER) {
-    const allowed = mayOpen(fs, at.dir, at.ref.bytes, O_WRONLY);
+    const allowed = mayOpen(fs, at.dir, at.name, O_WRONLY);
     if (allowed < 0) return allowed;
     const copied = copyUp(fs, node, at, size);
     if (copied < 0) return copied;
   }
-  const fd = openFound(fs, at.dir, at.ref.bytes, O_WRONLY | O_NONBLOCK);
+  const fd = openFound(fs, at.dir, at.name, O_WRONLY | O_NONBLOCK);
   if (fd < 0) return fd;
   // truncate(2) leaves the times alone when the size stays, ftruncate(2) never does. A copy may have the new size already.
   const result = unchanged ? truncate(procPath(fd), size) : ftruncate(fd, size);
@@ -103,7 +103,7 @@ export function onEachSide(fs: FileSystem, node: NodeId, work: (fd: number) => n
     return fd < 0 ? fd : work(fd);
   }
   if (found < 0) return found;
-  if (at.layer !== UPPER && fs.policy.metadata === 'copyup' && mayChangeMetadata(fs, at.dir, at.ref.bytes)) {
+  if (at.layer !== UPPER && fs.policy.metadata === 'copyup' && mayChangeMetadata(fs, at.dir, at.name)) {
     const copied = copyUp(fs, node, at);
     if (copied < 0) return copied;
   }

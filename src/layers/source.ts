@@ -5,7 +5,7 @@ import { AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS } from '../sys/constants.ts';
 import { statx, unlinkat } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
 import type { FileSystem } from './filesystem.ts';
-import { isLinked, setSourceAside } from './linkindex.ts';
+import { dropName, isLinked } from './linkindex.ts';
 import type { Place } from './locate.ts';
 import { unterminated } from './xattrpolicy.ts';
 
@@ -35,7 +35,7 @@ export function removeSource(fs: FileSystem, at: Place, upper: number, source: S
 }
 
 function takeAway(fs: FileSystem, at: Place, source: Stat): number {
-  if (isLinked(source)) return setSourceAside(fs, at.layer, at.dir, at.ref.bytes, source);
+  if (isLinked(source)) return dropName(fs, at.dir, at.ref.bytes, at.layer, source);
   return unlinkat(at.dir, at.ref.bytes, 0);
 }
 

@@ -12,10 +12,11 @@ import {
   O_PATH,
   O_RDONLY,
 } from '../sys/constants.ts';
-import { cstring } from '../sys/cstring.ts';
+import { type CString, cstring } from '../sys/cstring.ts';
 import { DirentCursor } from '../sys/dirents.ts';
 import { close, getdents, openat } from '../sys/fd.ts';
 import { unlinkat } from '../sys/path.ts';
+import { isUnfinishedLinks, removeLinks } from './linkentries.ts';
 import { type FileSystemSetup, PRIVATE_NAME } from './setup.ts';
 
 export function sweep(setup: FileSystemSetup, log: Log): void {
@@ -47,7 +48,7 @@ function sweepDirectory(dir: number, path: string, host: string, log: Log): void
     cursor.load(count);
     while (cursor.next()) {
       if (cursor.isDot || !isLeftover(cursor.name, host)) continue;
-      const result = unlinkat(dir, cursor.name, cursor.type === DT_DIR ? AT_REMOVEDIR : 0);
+      const result = remove(dir, cursor.name, cursor.type === DT_DIR);
       if (result === 0) log.info('swept', { layer: path, name: cursor.name.subarray(0, -1) });
       else if (result !== -ENOENT && result !== -ENOTEMPTY && result !== -EEXIST) {
         log.warn('sweep_failed', {
@@ -60,10 +61,15 @@ function sweepDirectory(dir: number, path: string, host: string, log: Log): void
   }
 }
 
+function remove(dir: number, name: CString, isDirectory: boolean): number {
+  if (!isDirectory) return unlinkat(dir, name, 0);
+  return isUnfinishedLinks(name) ? removeLinks(dir, name) : unlinkat(dir, name, AT_REMOVEDIR);
+}
+
 /** Whether a name is one of `privateName` of a process of this host that is gone. */
 function isLeftover(name: Uint8Array, host: string): boolean {
   const text = new TextDecoder('latin1').decode(name.subarray(0, -1));
-  const match = /^(.+)\.(\d+)\.\d+\.\d+\.[0-9a-f]+$/.exec(text);
+  const match = /^(.+)\.(\d+)\.\d+\.\d+\.[0-9a-f]+(?:\.links)?$/.exec(text);
   return match !== null && match[1] === host && !isAlive(Number(match[2]));
 }
 

@@ -30,7 +30,6 @@ const operation = fc.record({
     'rename',
     'rename',
     'exchange',
-    'detachOthers',
     'rebind',
     'orphan',
     'openHandle',
@@ -111,10 +110,6 @@ class Run {
         return;
       case 'exchange':
         this.#exchange(dirA, name, dirB, other);
-        return;
-      case 'detachOthers':
-        table.detachOthers(a, dirB, cname(name));
-        for (const known of [...node.names]) if (known !== `${dirB}/${name}`) model.drop(known);
         return;
       case 'rebind':
         if (a === ROOT_ID) return;

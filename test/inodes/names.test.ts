@@ -1,4 +1,4 @@
-// What names do: LOOKUP's rules, and link, unlink, rename, exchange and detachOthers.
+// What names do: LOOKUP's rules, and link, unlink, rename and exchange.
 
 import t from 'tap';
 import { EINVAL, ELOOP, ENAMETOOLONG, ENOENT, ENOTDIR, ESTALE } from '../../protocol/errno.ts';
@@ -210,17 +210,19 @@ t.test('exchange', async (t) => {
   t.equal(table.exchange(ROOT_ID, cname('x'), file, cname('y')), -ENOTDIR);
 });
 
-t.test('detachOthers keeps one name', async (t) => {
+t.test('a node is found by what it shows', async (t) => {
   const table = smallTable();
-  const dir = add(table, ROOT_ID, 'dir', DIRECTORY, 20);
-  const file = add(table, dir, 'a', FILE, 10);
-  for (const name of ['b', 'c', 'd']) add(table, ROOT_ID, name, FILE, 10);
-  table.detachOthers(file, ROOT_ID, cname('c'));
-  t.equal(table.names(file), 1);
-  t.equal(pathText(table, file), '/c');
-  t.equal(table.find(dir, cname('a')), 0);
-  table.detachOthers(file, ROOT_ID, cname('none'));
-  t.equal(table.names(file), 0);
+  const file = add(table, ROOT_ID, 'a', FILE, 10);
+  const shown = newIdentity();
+  t.ok(table.identity(file, shown));
+  t.equal(table.showing(shown, FILE), file);
+  t.equal(table.showing(shown, DIRECTORY), 0, 'of another type');
+  t.equal(table.showing({ ...shown, inoLo: 11 }, FILE), 0);
+  table.rebind(file, { ...shown, inoLo: 11 });
+  t.equal(table.showing(shown, FILE), 0);
+  t.equal(table.showing({ ...shown, inoLo: 11 }, FILE), file);
+  table.orphan(file);
+  t.equal(table.showing({ ...shown, inoLo: 11 }, FILE), 0);
 });
 
 t.test('rebind: another identity, the same number', async (t) => {

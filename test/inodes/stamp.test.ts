@@ -19,7 +19,6 @@ t.test('an intern with an old stamp is refused', async (t) => {
     () => table.rename(dir, cname('g'), ROOT_ID, name),
     () => table.exchange(ROOT_ID, name, ROOT_ID, cname('d')),
     () => table.exchange(ROOT_ID, name, ROOT_ID, cname('d')),
-    () => table.detachOthers(file, ROOT_ID, cname('none')),
     () => table.link(ROOT_ID, name, file),
     () => table.unlink(ROOT_ID, name),
   ];

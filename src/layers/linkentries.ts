@@ -1,0 +1,196 @@
+// The links of one copied file that wait for its lower names: `.migratefs/links/KEY/1` … `N` on the upper layer, one for each name that
+// is still below. So the copy has as many links as its file has names in the merged tree, at every moment, and st_nlink needs no help.
+
+import { EEXIST, EINTR, EINVAL, ENOENT, ENOTEMPTY, ESTALE, EXDEV } from '../../protocol/errno.ts';
+import {
+  AT_FDCWD,
+  AT_REMOVEDIR,
+  AT_SYMLINK_FOLLOW,
+  AT_SYMLINK_NOFOLLOW,
+  O_CLOEXEC,
+  O_DIRECTORY,
+  O_NOFOLLOW,
+  O_RDONLY,
+  RENAME_NOREPLACE,
+  STATX_BASIC_STATS,
+} from '../sys/constants.ts';
+import { type CString, cstring } from '../sys/cstring.ts';
+import { DirentCursor } from '../sys/dirents.ts';
+import { close, fsync, getdents, openat } from '../sys/fd.ts';
+import { linkat, mkdirat, procPath, renameat2, statx, unlinkat } from '../sys/path.ts';
+import { Stat } from '../sys/stat.ts';
+import type { FileSystem } from './filesystem.ts';
+import { openPrivateOf, privateName } from './private.ts';
+import { PRIVATE_NAME, UPPER } from './setup.ts';
+import { syncDirectory } from './sync.ts';
+import type { Temporary } from './temporary.ts';
+
+/** Where a key lies, from a layer's root: on the upper layer its directory of links, on a lower one the file's own kept link. */
+export function keyPath(key: string): CString {
+  return cstring(`${PRIVATE_NAME}/links/${key}`);
+}
+
+export function entryPath(key: string, entry: number): CString {
+  return cstring(`${PRIVATE_NAME}/links/${key}/${entry}`);
+}
+
+/** How many links are made between two looks at the interrupt. */
+const AT_A_TIME = 256;
+
+/**
+ * Makes the directory of `key` with `count` links to the copy, whole or not at all. Call it as the daemon.
+ * @returns 0, -EEXIST when the file has its copy already, -EMLINK when the layer's files cannot have so many names, or a negative errno.
+ */
+export function makeEntries(
+  fs: FileSystem,
+  root: number,
+  key: string,
+  copy: Temporary,
+  count: number,
+): number {
+  const links = openPrivateOf(fs, UPPER, 'links');
+  if (links < 0) return links;
+  const work = openPrivateOf(fs, UPPER, 'work');
+  const name = privateName(fs, LINKS_SUFFIX);
+  let result = work < 0 ? work : mkdirat(work, name, 0o700);
+  if (result === 0) {
+    result = fill(fs, work, name, copy, count);
+    // A directory takes the place of an empty one only.
+    if (result === 0) result = renameat2(work, name, root, keyPath(key), 0);
+    if (result < 0) removeLinks(work, name);
+    else result = syncDirectory(links);
+  }
+  if (work >= 0) close(work);
+  close(links);
+  return result === -ENOTEMPTY ? -EEXIST : result;
+}
+
+const LINKS_SUFFIX = '.links';
+
+/** Whether a name in our private directory is of one that was being made. */
+export function isUnfinishedLinks(name: CString): boolean {
+  return new TextDecoder('latin1').decode(name.subarray(0, -1)).endsWith(LINKS_SUFFIX);
+}
+
+function fill(fs: FileSystem, work: number, name: CString, copy: Temporary, count: number): number {
+  const dir = openat(work, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (dir < 0) return dir;
+  const one = cstring('1');
+  let result = copy.named
+    ? renameat2(copy.named.dir, copy.named.name, dir, one, 0)
+    : linkat(AT_FDCWD, procPath(copy.fd), dir, one, AT_SYMLINK_FOLLOW);
+  for (let entry = 2; entry <= count && result === 0; entry++) {
+    if (entry % AT_A_TIME === 0 && fs.interrupted()) result = -EINTR;
+    else result = linkat(dir, one, dir, cstring(`${entry}`), 0);
+  }
+  if (result === 0) result = fsync(dir);
+  close(dir);
+  return result;
+}
+
+/**
+ * Gives a name to the copy: one of the links that wait becomes it.
+ * @param left how many names the file has below, this one among them. @param kept whether names that came up have left the lower layer.
+ * @returns 0, -EEXIST when something has the name, -ENOENT when no link is left, or a negative errno.
+ */
+export function takeEntry(
+  root: number,
+  key: string,
+  left: number,
+  kept: boolean,
+  dir: number,
+  name: CString,
+): number {
+  const result = moveNew(root, entryPath(key, left), dir, name);
+  return result === -ENOENT ? takeOther(root, key, left, kept, dir, name) : result;
+}
+
+// Another name is being taken at this moment, or the lower layer is read-only and counts names that are up.
+function takeOther(
+  root: number,
+  key: string,
+  left: number,
+  kept: boolean,
+  dir: number,
+  name: CString,
+): number {
+  const entries = listEntries(root, keyPath(key));
+  if (typeof entries === 'number') return entries;
+  const last = entries.at(-1);
+  if (last === undefined) return -ENOENT;
+  const path = entryPath(key, last);
+  const known = statx(root, path, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, stat);
+  if (known < 0) return known === -ENOENT ? -ESTALE : known;
+  const wanted = kept ? left : left - (stat.nlink - entries.length);
+  // The last one goes with the last name: whoever has another must find the copy.
+  const spare = entries.length > 1 || wanted <= 1;
+  const result = spare ? moveNew(root, path, dir, name) : linkat(root, path, dir, name, 0);
+  if (spare && entries.length === 1 && result === 0) unlinkat(root, keyPath(key), AT_REMOVEDIR);
+  return result === -ENOENT ? -ESTALE : result;
+}
+
+const stat = new Stat();
+
+/** Renames a file to a name that nothing has. @returns 0, -EEXIST or a negative errno. */
+export function moveNew(from: number, name: CString, to: number, newName: CString): number {
+  const moved = renameat2(from, name, to, newName, RENAME_NOREPLACE);
+  // Some layers (NFS, GlusterFS) know no flags, some link where they do not rename.
+  if (moved !== -EINVAL && moved !== -EXDEV) return moved;
+  const linked = linkat(from, name, to, newName, 0);
+  return linked < 0 ? linked : unlinkat(from, name, 0);
+}
+
+/** Takes the directory of `key` away with all that is in it. @returns 0 or a negative errno. */
+export function removeEntries(root: number, key: string): number {
+  return removeLinks(root, keyPath(key));
+}
+
+/** Takes `key` away again if all its links are there: nobody has used them. */
+export function takeBackEntries(fs: FileSystem, root: number, key: string, count: number): void {
+  const work = openPrivateOf(fs, UPPER, 'work');
+  if (work < 0) return;
+  const name = privateName(fs, LINKS_SUFFIX);
+  if (renameat2(root, keyPath(key), work, name, 0) === 0) {
+    const entries = listEntries(work, name);
+    const unused = typeof entries !== 'number' && entries.length === count;
+    if (unused) removeLinks(work, name);
+    else renameat2(work, name, root, keyPath(key), 0);
+  }
+  close(work);
+}
+
+/** Removes a directory of links. @returns 0 or a negative errno. */
+export function removeLinks(dir: number, path: CString): number {
+  const fd = openat(dir, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (fd < 0) return fd === -ENOENT ? 0 : fd;
+  let result = 0;
+  for (const entry of numbersIn(fd)) {
+    const removed = unlinkat(fd, cstring(`${entry}`), 0);
+    if (removed < 0 && removed !== -ENOENT) result = removed;
+  }
+  close(fd);
+  if (result < 0) return result;
+  const removed = unlinkat(dir, path, AT_REMOVEDIR);
+  return removed === -ENOENT ? 0 : removed;
+}
+
+/** The links that wait, in their order. */
+function listEntries(dir: number, path: CString): number[] | number {
+  const fd = openat(dir, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (fd < 0) return fd;
+  const entries = numbersIn(fd).sort((a, b) => a - b);
+  close(fd);
+  return entries;
+}
+
+function numbersIn(fd: number): number[] {
+  const cursor = new DirentCursor(new Uint8Array(32768));
+  const numbers: number[] = [];
+  for (let count = getdents(fd, cursor.bytes); count > 0; count = getdents(fd, cursor.bytes)) {
+    cursor.load(count);
+    while (cursor.next()) {
+      if (!cursor.isDot) numbers.push(Number(new TextDecoder('latin1').decode(cursor.name.subarray(0, -1))));
+    }
+  }
+  return numbers;
+}
