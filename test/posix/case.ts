@@ -69,6 +69,8 @@ export interface Case {
   given?: Given;
   /** Needs root: other users, device nodes, trusted attributes. Skipped for ordinary users. */
   root?: boolean;
+  /** A program that it runs. Skipped where there is none, or failed with MIGRATEFS_REQUIRE_MOUNT=1. */
+  needs?: string;
   /** File systems on which this cannot be done, with the reason; skipped there. */
   unless?: Partial<Record<FileSystemName, string>>;
   /**

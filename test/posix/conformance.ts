@@ -7,7 +7,7 @@ import { O_CLOEXEC, O_PATH } from '../../src/sys/constants.ts';
 import { close, open } from '../../src/sys/fd.ts';
 import { fstatfs, StatFs } from '../../src/sys/statfs.ts';
 import type { Backing } from '../mounted/backing.ts';
-import { isRoot, type Mounted, mountTest, run } from '../mounted/support.ts';
+import { has, isRoot, type Mounted, mountTest, run } from '../mounted/support.ts';
 import { build, complete } from './build.ts';
 import { calls } from './calls/index.ts';
 import { bytesOf, sure } from './calls/support.ts';
@@ -15,11 +15,13 @@ import type { Case, FileSystemName } from './case.ts';
 import { contextFor, Mismatch, tidy } from './context.ts';
 import { LAYOUTS, type Layout, type LayoutName } from './layouts.ts';
 import { endOthers, tidyOthers } from './other.ts';
+import { endProbes } from './probe.ts';
 
 const list = (name: string): string[] | undefined =>
   process.env[`MIGRATEFS_POSIX_${name}`]?.split(',').filter(Boolean);
 
 const only = process.env.MIGRATEFS_POSIX_ONLY ?? '';
+const files = process.env.MIGRATEFS_POSIX_FILES ?? '';
 const layouts = list('LAYOUTS');
 const threads = list('THREADS') ?? [''];
 
@@ -34,11 +36,12 @@ interface Place {
   plain: Map<string, string[]>;
 }
 
-/** The cases of every file in `cases/`. */
+/** The cases of every file in `cases/`, or of those that are asked for. */
 async function load(): Promise<Case[]> {
   const folder = new URL('cases/', import.meta.url);
   const all: Case[] = [];
   for (const name of readdirSync(folder).sort()) {
+    if (!name.includes(files)) continue;
     const { default: some } = (await import(new URL(name, folder).href)) as { default: Case[] };
     all.push(...some);
   }
@@ -68,9 +71,22 @@ function fileSystemOf(path: string): FileSystemName {
   return MAGIC[out.type] ?? 'other';
 }
 
+const programs = new Map<string, boolean>();
+
+function isThere(program: string): boolean {
+  const known = programs.get(program) ?? has(program);
+  programs.set(program, known);
+  return known;
+}
+
 /** Why a case does not run at a place. */
 function skipReason(each: Case, fs: FileSystemName): string | undefined {
-  return each.root && !isRoot ? 'root alone can do this' : each.unless?.[fs];
+  if (each.root && !isRoot) return 'root alone can do this';
+  if (each.needs !== undefined && !isThere(each.needs)) {
+    if (process.env.MIGRATEFS_REQUIRE_MOUNT === '1') throw new Error(`no ${each.needs} here`);
+    return `no ${each.needs} here`;
+  }
+  return each.unless?.[fs];
 }
 
 /** Runs one case. @returns how it failed, or undefined */
@@ -90,6 +106,7 @@ function outcomeOf(each: Case, number: number, place: Place): string | undefined
   } finally {
     tidy();
     tidyOthers();
+    endProbes();
   }
 }
 

@@ -4,7 +4,7 @@
 import { errnoName } from '../../protocol/errno.ts';
 import { O_DIRECTORY, O_RDONLY } from '../../src/sys/constants.ts';
 import { isRoot } from '../mounted/tools.ts';
-import { asUser, sleep, type User } from './calls/identity.ts';
+import { asUser, ROOT, sleep, type User } from './calls/identity.ts';
 import { type Calls, calls } from './calls/index.ts';
 import type { Facts } from './calls/metadata.ts';
 import type { Entry } from './calls/names.ts';
@@ -12,8 +12,9 @@ import { bind, type Data, leftOpen, type Path } from './calls/support.ts';
 import type { FileSystemName } from './case.ts';
 import type { LayoutName } from './layouts.ts';
 import { otherProcess } from './other.ts';
+import { Probe } from './probe.ts';
 
-export { isRoot, type User };
+export { isRoot, ROOT, type User };
 
 /** Users that own nothing unless a case says so. ALICE and BOB share a group as supplementary one; CAROL is in none of theirs. */
 export const SHARED_GROUP = 2100;
@@ -66,6 +67,8 @@ export interface Checks {
   ) => { result: () => ReturnType<Calls[K]>; ended: () => boolean };
   /** Ends another process. */
   otherExits: (number?: number) => void;
+  /** One more process, in C, for what ends in a signal: faults in mappings, waits that are broken off. The case needs gcc, say it. */
+  probe: () => Probe;
   /** Waits until something holds. Not for the kernel's clock: `changes` does that. */
   until: (what: string, check: () => boolean, milliseconds?: number) => void;
 }
@@ -200,6 +203,7 @@ export function contextFor(setting: Setting): Context {
     other: (number = 0) => others(number).calls,
     otherBegins: (name, args, number = 0) => others(number).begin(name, args) as never,
     otherExits: (number = 0) => others(number).exit(),
+    probe: () => new Probe(directory),
     until: (what, check, milliseconds = 10_000) => {
       for (const end = performance.now() + milliseconds; !check(); sleep(2)) {
         if (performance.now() > end) throw new Mismatch(`${what}: not within ${milliseconds} ms`);

@@ -8,13 +8,10 @@ import { fileURLToPath } from 'node:url';
 import { errnoName } from '../../protocol/errno.ts';
 import { O_CLOEXEC, POLLIN } from '../../src/sys/constants.ts';
 import { close, pipe2, poll, read, write } from '../../src/sys/fd.ts';
-import { cleanEnv, has, must } from '../mounted/tools.ts';
+import { cleanEnv, must } from '../mounted/tools.ts';
 
 const source = fileURLToPath(new URL('probe.c', import.meta.url));
 let folder: string | undefined;
-
-/** Why there can be no probes here. */
-export const probeMissing = (): string | undefined => (has('gcc') ? undefined : 'no gcc here');
 
 function program(): string {
   if (folder === undefined) {
@@ -28,6 +25,13 @@ function program(): string {
 /** An answer that takes longer never comes. */
 const PATIENCE_MS = 60_000;
 
+const running = new Set<Probe>();
+
+/** After a case. */
+export function endProbes(): void {
+  for (const probe of [...running]) probe.end();
+}
+
 export type Word = string | number | bigint;
 
 export class Probe {
@@ -36,15 +40,17 @@ export class Probe {
   readonly #from: number;
   #rest = '';
 
-  constructor() {
+  /** @param directory where it works */
+  constructor(directory: string) {
     const [down, up] = [new Int32Array(2), new Int32Array(2)];
     if (pipe2(down, O_CLOEXEC) < 0 || pipe2(up, O_CLOEXEC) < 0) throw new Error('no pipe');
     this.#child = spawn(program(), [], {
       stdio: [down[0] as number, up[1] as number, 'ignore'],
-      cwd: '/',
+      cwd: directory,
       env: cleanEnv(),
     });
     this.#child.on('error', () => {}); // its silence is told below
+    running.add(this);
     close(down[0] as number);
     close(up[1] as number);
     this.#to = down[1] as number;
@@ -126,6 +132,7 @@ export class Probe {
 
   /** Kills it, and waits until all that it had open is closed: its end of a pipe is closed with the rest. */
   end(): void {
+    running.delete(this);
     this.#child.kill('SIGKILL');
     close(this.#to);
     const bytes = new Uint8Array(4096);

@@ -1,6 +1,6 @@
 // Calls on open files: opening, reading and writing, sizes, holes, copies, syncing, mapping into memory.
 
-import { AT_FDCWD, SEEK_SET } from '../../../src/sys/constants.ts';
+import { AT_FDCWD, O_CLOEXEC, SEEK_SET } from '../../../src/sys/constants.ts';
 import { ioctl } from '../../../src/sys/copy.ts';
 import * as fd from '../../../src/sys/fd.ts';
 import { truncate } from '../../../src/sys/path.ts';
@@ -52,9 +52,10 @@ function filled(length: number, call: (bytes: Uint8Array) => number): string | n
 }
 
 export const fileCalls = {
-  open: (path: Path, flags: number, mode = 0o666) => kept(fd.open(bytesOf(path), flags, mode)),
+  // With O_CLOEXEC: what a case has open, its other processes have not.
+  open: (path: Path, flags: number, mode = 0o666) => kept(fd.open(bytesOf(path), flags | O_CLOEXEC, mode)),
   openat: (dir: number, path: Path, flags: number, mode = 0o666) =>
-    kept(fd.openat(dir, bytesOf(path), flags, mode)),
+    kept(fd.openat(dir, bytesOf(path), flags | O_CLOEXEC, mode)),
   openat2: (path: Path, flags: number, mode: number, resolve: number) =>
     kept(fd.openat2(AT_FDCWD, bytesOf(path), flags, mode, resolve)),
   close: (file: number) => {

@@ -4,6 +4,7 @@ import { fileCalls } from './files.ts';
 import { lockCalls } from './locks.ts';
 import { metadataCalls } from './metadata.ts';
 import { nameCalls } from './names.ts';
+import { transferCalls } from './transfers.ts';
 
-export const calls = { ...nameCalls, ...fileCalls, ...metadataCalls, ...lockCalls };
+export const calls = { ...nameCalls, ...fileCalls, ...metadataCalls, ...lockCalls, ...transferCalls };
 export type Calls = typeof calls;

@@ -126,7 +126,7 @@ export const transferCalls = {
   /** The reading and the writing end. */
   pipe: (flags = O_CLOEXEC): number[] => {
     const pair = new Int32Array(2);
-    const made = outcome(pipe2(pair, flags));
+    const made = pipe2(pair, flags);
     return made < 0 ? [made, made] : [...pair].map(kept);
   },
   ficlone: (to: number, from: number) => outcome(c_ioctlNumber(to, FICLONE, from)),
@@ -138,7 +138,7 @@ export const transferCalls = {
   /** The events that are there, of those asked for; 0 when none came within the time. */
   poll: (fd: number, events: number, milliseconds = 0) => poll(fd, events, milliseconds),
   epollAdd: (fd: number): number => {
-    const epoll = kept(outcome(c_epoll_create1(0)));
+    const epoll = kept(outcome(c_epoll_create1(O_CLOEXEC)));
     if (epoll < 0) return epoll;
     return outcome(c_epoll_ctl(epoll, EPOLL_CTL_ADD, fd, new Uint8Array(new ArrayBuffer(16)).fill(1, 0, 1)));
   },
