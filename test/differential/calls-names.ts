@@ -78,7 +78,7 @@ export const nameCalls = {
     run: (side, { targets: [path], text: to }) => say(symlinkat(bytes(to), AT_FDCWD, side.path(path))),
   },
   link: {
-    weight: 6,
+    weight: 9,
     make: (g) => ({
       targets: [g.random.chance(60) ? g.file() : g.old(), g.fresh()],
       numbers: [g.random.pick([0, 0, AT_SYMLINK_FOLLOW])],

@@ -10,6 +10,8 @@ export interface Listing {
   directories: readonly string[];
   files: readonly string[];
   links: readonly string[];
+  /** Names of objects that have several. */
+  linked: readonly string[];
 }
 
 /** What a row of the table chooses; the rest is empty. */
@@ -19,7 +21,7 @@ const NO_TARGET: Target = { at: -1, path: '' };
 
 export class Chooser {
   readonly random: Random;
-  listing: Listing = { all: [], directories: [''], files: [], links: [] };
+  listing: Listing = { all: [], directories: [''], files: [], links: [], linked: [] };
   /** The slots that hold something. */
   open: readonly number[] = [];
 
@@ -63,7 +65,8 @@ export class Chooser {
   }
 
   file(): Target {
-    return this.#oneOf(this.listing.files);
+    const { files, linked } = this.listing;
+    return this.#oneOf(linked.length > 0 && this.random.chance(30) ? linked : files);
   }
 
   link(): Target {

@@ -9,7 +9,6 @@
 //   MIGRATEFS_DIFFERENTIAL_FIRST=1         the first seed
 //   MIGRATEFS_DIFFERENTIAL_BACKING=ext4    what the layers lie on: dir, tmpfs, ext4, xfs, btrfs
 //   MIGRATEFS_DIFFERENTIAL_OPTIONS=metadata=copyup  more mount options
-//   MIGRATEFS_DIFFERENTIAL_LINKS=1         files get second names in lower layers too, see below
 //   MIGRATEFS_DIFFERENTIAL_REDUCE=120      seconds for the reduction of each difference
 //   MIGRATEFS_DIFFERENTIAL_REPLAY=FILE     runs what a report's line `replay:` holds instead
 //
@@ -20,8 +19,6 @@
 // - st_size of directories, st_blocks and where SEEK_DATA finds data: how a file system stores things; a copy is stored anew.
 // - rename answers EXDEV where a layer cannot take a directory's new place, because there something that is no directory has the name
 //   of one of its parents, hidden: who renames then copies, as between file systems.
-// - second names of links, FIFOs and sockets that lie below: the index of hard links keeps files together, and only files. Of files
-//   too, unless LINKS says so: the names of a lower file that come up later are counted, and numbered, only then.
 // - times of FIFOs, which the kernel does not tell a file system when data goes through; lseek and read on directories; chown to nobody
 //   (-1, -1), by which a local file loses its set-id bits: the kernel does not say so to other file systems.
 // - rename onto a directory that is not empty answers ENOTEMPTY, also where a layer (xfs) says EEXIST: POSIX has both.
@@ -70,7 +67,14 @@ function placeOf(m: Mounted): Place {
 
 function listingOf(tree: Tree): Listing {
   const paths = (type: number) => [...tree].flatMap(([path, seen]) => (seen.type === type ? [path] : []));
-  return { all: [...tree.keys()], directories: paths(DT_DIR), files: paths(DT_REG), links: paths(DT_LNK) };
+  const linked = [...tree].flatMap(([path, seen]) => (seen.type !== DT_DIR && seen.links > 1 ? [path] : []));
+  return {
+    all: [...tree.keys()],
+    directories: paths(DT_DIR),
+    files: paths(DT_REG),
+    links: paths(DT_LNK),
+    linked,
+  };
 }
 
 /** @returns the operations that were left out, or the difference */

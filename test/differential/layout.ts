@@ -11,7 +11,7 @@ import {
   S_IFIFO,
 } from '../../src/sys/constants.ts';
 import { close, open, pwrite } from '../../src/sys/fd.ts';
-import { chmod, fchownat, mkdirat, mknodat, symlinkat, utimensat } from '../../src/sys/path.ts';
+import { chmod, fchownat, linkat, mkdirat, mknodat, symlinkat, utimensat } from '../../src/sys/path.ts';
 import { ATIME, MTIME, TimeSpecs } from '../../src/sys/times.ts';
 import { lsetxattr } from '../../src/sys/xattr.ts';
 import { bytes, inside, isRoot, NAMES, parentOf, SHARED_GROUP } from './names.ts';
@@ -35,6 +35,8 @@ export interface Entry {
   xattr: string;
   /** Modification and access time: long before any clock. */
   seconds: number;
+  /** Entries of one layer with the same number, if it is not 0, are names of one object. */
+  group: number;
 }
 
 const DIR_MODES = [0o755, 0o777, 0o700, 0o1777, 0o2775, 0o750, 0o755, 0o777];
@@ -58,7 +60,37 @@ export function randomLayout(seed: number, layers: number): Entry[] {
   for (let layer = 0; layer < layers; layer++) {
     if (layer > 0 || random.chance(70)) fill(entries, random, seed, layer, '', 0, conflicts);
   }
-  return entries;
+  return withLinks(entries, new Random(hashText(`links ${seed}`)));
+}
+
+/**
+ * Gives some objects more names in their layer: in place of other objects, and where nothing was. All names are ones that the merged tree
+ * shows: a hidden one would be counted by the layer, and not by the plain directory.
+ */
+function withLinks(entries: Entry[], random: Random): Entry[] {
+  const shown = merged(entries);
+  const named = shown.filter((each) => each.kind !== 'dir' && random.chance(40));
+  named.forEach((each, i) => {
+    each.group = i + 1;
+  });
+  let all = entries;
+  for (const each of shown) {
+    const from = named.find((other) => other.layer === each.layer && other !== each);
+    if (from && each.kind === from.kind && each.group === 0 && random.chance(40)) {
+      Object.assign(each, { ...from, path: each.path });
+    }
+  }
+  for (const each of named) {
+    const names = random.pick([0, 1, 1, 2, 6]);
+    for (let i = 0; i < names; i++) {
+      const directory = random.pick(shown.filter((dir) => dir.kind === 'dir'));
+      const path = inside(directory.path, random.pick(NAMES));
+      const more = [...all, { ...each, path }];
+      const free = all.every((other) => other.path !== path) && closed(more).length === more.length;
+      if (free && merged(more).some((other) => other.path === path)) all = more;
+    }
+  }
+  return all;
 }
 
 function fill(
@@ -96,6 +128,7 @@ function entry(random: Random, seed: number, layer: number, path: string, kind: 
     target: own.pick(['a', 'b', 'c/a', 'b/a', 'd', 'nowhere/at/all']),
     xattr: own.chance(30) ? `value ${own.below(100)}` : '',
     seconds: 900_000_000 + own.below(100_000_000),
+    group: 0,
   };
 }
 
@@ -153,7 +186,14 @@ export function salted(salt: number, length: number): Uint8Array {
 
 /** Makes entries of one layer below `root`. Directories come before what is in them. */
 export function build(root: string, entries: readonly Entry[]): void {
-  for (const each of entries) make(`${root}/${each.path}`, each);
+  const names = new Map<string, string>();
+  for (const each of entries) {
+    const path = `${root}/${each.path}`;
+    const first = each.group === 0 ? undefined : names.get(`${each.layer} ${each.group}`);
+    if (first !== undefined) sure(linkat(AT_FDCWD, bytes(first), AT_FDCWD, bytes(path), 0), path);
+    else make(path, each);
+    if (each.group !== 0 && first === undefined) names.set(`${each.layer} ${each.group}`, path);
+  }
   for (const each of [...entries].reverse()) describe(`${root}/${each.path}`, each);
 }
 

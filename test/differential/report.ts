@@ -25,7 +25,7 @@ function entryLine(each: Entry): string {
   const what =
     each.kind === 'file' ? ` ${each.size} bytes` : each.kind === 'link' ? ` → ${quoted(each.target)}` : '';
   const where = each.layer === 0 ? 'upper ' : `lower${each.layer}`;
-  return `${where} ${quoted(each.path)} ${each.kind}${what} 0${each.mode.toString(8)} ${each.uid}:${each.gid}${each.xattr === '' ? '' : ' user.a'}`;
+  return `${where} ${quoted(each.path)} ${each.kind}${what} 0${each.mode.toString(8)} ${each.uid}:${each.gid}${each.xattr === '' ? '' : ' user.a'}${each.group === 0 ? '' : ` object ${each.group}`}`;
 }
 
 export function describeCase({ layout, operations, difference }: Case): string {

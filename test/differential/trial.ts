@@ -1,21 +1,10 @@
 // One sequence of operations, done on the plain directory and on the merged tree, each time from a freshly laid out start.
 
-import { readlinkSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { errnoName } from '../../protocol/errno.ts';
-import {
-  AT_EMPTY_PATH,
-  AT_FDCWD,
-  AT_SYMLINK_NOFOLLOW,
-  O_CLOEXEC,
-  O_NOFOLLOW,
-  O_PATH,
-  O_WRONLY,
-  STATX_BASIC_STATS,
-} from '../../src/sys/constants.ts';
+import { AT_FDCWD, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS } from '../../src/sys/constants.ts';
 import { setfsgid, setfsuid, setgroups, umask } from '../../src/sys/credentials.ts';
-import { EMPTY } from '../../src/sys/cstring.ts';
-import { close, open } from '../../src/sys/fd.ts';
-import { mkdirat, procPath, statx } from '../../src/sys/path.ts';
+import { mkdirat, statx } from '../../src/sys/path.ts';
 import { Stat } from '../../src/sys/stat.ts';
 import { COMPARE, runOperation } from './calls.ts';
 import { build, type Entry, merged } from './layout.ts';
@@ -49,7 +38,6 @@ export interface View {
 export type Source = (index: number, view: View) => Operation | undefined;
 
 const EXDEV = 'EXDEV';
-const LINKS_BELOW = process.env.MIGRATEFS_DIFFERENTIAL_LINKS === '1';
 let trials = 0;
 
 export class Trial {
@@ -94,10 +82,6 @@ export class Trial {
   #step(operation: Operation): Difference | undefined {
     this.#done.push(operation);
     if (operation.call === COMPARE) return this.#compare();
-    if (operation.call === 'link' && !this.#readyToLink(operation)) {
-      this.excused++;
-      return undefined;
-    }
     const got = this.#as(operation, this.#merged);
     if (got === EXDEV && operation.call === 'rename') {
       this.excused++;
@@ -128,37 +112,6 @@ export class Trial {
       got = error.message;
     }
     return got === undefined ? undefined : { operations: this.#done, expected: 'the same tree', got };
-  }
-
-  /**
-   * Whether a second name may be made: of a file on the upper layer only, unless LINKS_BELOW, where opening it for writing brings it;
-   * not of other things that lie below.
-   */
-  #readyToLink({ targets: [from], numbers: [flags = 0] }: Operation): boolean {
-    const fd = open(this.#merged.path(from), O_PATH | O_CLOEXEC | (flags === 0 ? O_NOFOLLOW : 0));
-    if (fd < 0) return true;
-    const stat = new Stat();
-    const path = readlinkSync(`/proc/self/fd/${fd}`, 'latin1');
-    const found = statx(fd, EMPTY, AT_EMPTY_PATH, STATX_BASIC_STATS, stat);
-    const inMount = path.startsWith(`${this.#place.mount}/`);
-    let ready =
-      found < 0 || stat.isDirectory || !inMount || this.#isUpper(path.slice(this.#place.mount.length), stat);
-    if (!ready && stat.isFile && LINKS_BELOW) ready = true;
-    else if (!ready && stat.isFile) {
-      const up = open(procPath(fd), O_WRONLY | O_CLOEXEC);
-      if (up >= 0) close(up);
-      ready = up >= 0;
-    }
-    close(fd);
-    return ready;
-  }
-
-  #isUpper(path: string, seen: Stat): boolean {
-    const stat = new Stat();
-    const upper = bytes(`${this.#place.layers[0]}${path}`);
-    return (
-      statx(AT_FDCWD, upper, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, stat) === 0 && stat.type === seen.type
-    );
   }
 
   /** Removes the merged tree as a user would. @returns what is left of it on the layers, which must be nothing, or why it could not go */
