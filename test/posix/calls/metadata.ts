@@ -138,6 +138,8 @@ export const metadataCalls = {
     at.fchownat(dir, bytesOf(path), uid >>> 0, gid >>> 0, flags),
   utimens: (path: Path, atime: Time, mtime: Time, flags = 0) =>
     at.utimensat(AT_FDCWD, bytesOf(path), timesOf(atime, mtime), flags),
+  utimensat: (dir: number, path: Path, atime: Time, mtime: Time, flags = 0) =>
+    at.utimensat(dir, bytesOf(path), timesOf(atime, mtime), flags),
   /** Both times now, by a null pointer. */
   touch: (path: Path) => at.utimensat(AT_FDCWD, bytesOf(path), null, 0),
   futimens: (fd: number, atime: Time, mtime: Time) => at.futimens(fd, timesOf(atime, mtime)),
