@@ -1,7 +1,7 @@
 // Calls that move data between several buffers, files and pipes, and those that ask whether there is anything to move.
 
 import { O_CLOEXEC } from '../../../src/sys/constants.ts';
-import { pipe2, poll, write } from '../../../src/sys/fd.ts';
+import { pipe2, poll, pread, pwrite, write } from '../../../src/sys/fd.ts';
 import { syscallNumber } from '../../../src/sys/libc.ts';
 import {
   addressOf,
@@ -95,7 +95,24 @@ function scattered(lengths: readonly number[], call: (vector: Vector) => number)
     .join('|');
 }
 
+const PAGE = 4096;
+const room = new ArrayBuffer(2 * 1024 * 1024 + 2 * PAGE);
+const start = (PAGE - Number(addressOf(room) % BigInt(PAGE))) % PAGE;
+
+/** Memory that begins `shift` bytes after the start of a page, as O_DIRECT asks for. */
+const aligned = (length: number, shift: number) => new Uint8Array(room, start + shift, length);
+
 export const transferCalls = {
+  preadAligned: (fd: number, length: number, offset: Wide, shift = 0): string | number => {
+    const bytes = aligned(length, shift);
+    const count = pread(fd, bytes, length, offset);
+    return count < 0 ? count : textOf(bytes, count);
+  },
+  pwriteAligned: (fd: number, data: Data, offset: Wide, shift = 0): number => {
+    const bytes = aligned(data.length, shift);
+    bytes.set(dataOf(data));
+    return pwrite(fd, bytes, data.length, offset);
+  },
   readv: (fd: number, lengths: readonly number[]) =>
     scattered(lengths, (vector) => outcome(c_vector(SYS_readv, fd, vector, lengths.length, 0, 0, 0))),
   writev: (fd: number, parts: readonly Data[], count = parts.length) =>
