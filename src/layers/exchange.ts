@@ -13,6 +13,7 @@ import { mayTakeAway } from './permission.ts';
 import { UPPER } from './setup.ts';
 import { allSides, refreshSides, side } from './sides.ts';
 import { reportTorn } from './torn.ts';
+import { touch } from './touch.ts';
 
 /**
  * The caller holds the locks of both nodes. @returns 0, -ENOENT when either is missing, -EXDEV where a layer cannot take a directory's new
@@ -47,6 +48,8 @@ function exchangeLocked(fs: FileSystem, from: End, to: End): number {
   if (ready < 0) return ready;
   const exchanged = exchangeAll(fs, from, a, to, b);
   if (exchanged < 0) return exchanged;
+  const top = Math.min(a[0] as number, b[0] as number);
+  for (const parent of new Set([from.parent, to.parent])) touch(fs, parent, top);
   return fs.table.exchange(from.parent, from.name, to.parent, to.name);
 }
 

@@ -23,6 +23,7 @@ import { mayChangeMetadata } from './permission.ts';
 import { isPrivate } from './private.ts';
 import { UPPER } from './setup.ts';
 import { side } from './sides.ts';
+import { touch } from './touch.ts';
 
 const there = new Stat();
 const at = newPlace();
@@ -38,6 +39,7 @@ export function link(fs: FileSystem, node: NodeId, parent: NodeId, name: CString
     if (taken !== -ENOENT) return taken >= 0 ? -EEXIST : taken;
     const layer = linkSomewhere(fs, node, parent, name);
     if (layer < 0) return layer;
+    touch(fs, parent, layer);
     const dir = side(fs, parent, layer);
     const result = statx(dir, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS | STATX_BTIME, fs.stat);
     return result < 0 ? result : intern(fs, parent, name, layer, fs.stat);

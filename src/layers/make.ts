@@ -14,7 +14,7 @@ import { ensureSide } from './mirror.ts';
 import { mayChangeEntries } from './permission.ts';
 import { isPrivate } from './private.ts';
 import { UPPER } from './setup.ts';
-import { side } from './sides.ts';
+import { markOnly, side } from './sides.ts';
 
 const there = new Stat();
 
@@ -45,7 +45,9 @@ export function makeDirectory(
   mode: number,
   umask: number,
 ): number {
-  return make(fs, parent, name, umask, (dir) => mkdirat(dir, name, mode));
+  const node = make(fs, parent, name, umask, (dir) => mkdirat(dir, name, mode));
+  if (node >= 0) markOnly(fs, node as NodeId, UPPER);
+  return node;
 }
 
 export function makeNode(

@@ -13,6 +13,7 @@ import { removeHidden } from './hidden.ts';
 import { locate } from './locate.ts';
 import { lockNode } from './locking.ts';
 import { side } from './sides.ts';
+import { touch } from './touch.ts';
 
 const visible = new Stat();
 
@@ -39,9 +40,13 @@ function unlinkLocked(fs: FileSystem, parent: NodeId, name: CString): number {
   // Taken before the name goes: fstat, fchmod and the like on files that stay open arrive without a handle.
   const pin = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
   const result = unlinkat(dir, name, 0);
-  if (result === 0) forgetName(fs, parent, name, layer, visible, pin);
-  else if (pin >= 0) close(pin);
-  return result;
+  if (result < 0) {
+    if (pin >= 0) close(pin);
+    return result;
+  }
+  forgetName(fs, parent, name, layer, visible, pin);
+  touch(fs, parent, layer);
+  return 0;
 }
 
 /** Takes a name that is gone from the layers out of the inode table, and keeps `pin` for a node without names. */
@@ -76,8 +81,10 @@ export function removeDirectory(fs: FileSystem, parent: NodeId, name: CString): 
   const hidden = removeHidden(fs, parent, name, layer, sidesOf(fs, node));
   if (hidden < 0) return hidden;
   const result = unlinkat(side(fs, parent, layer), name, AT_REMOVEDIR);
-  if (result === 0) forgetName(fs, parent, name, layer, visible, -1);
-  return result === -EEXIST ? -ENOTEMPTY : result;
+  if (result < 0) return result === -EEXIST ? -ENOTEMPTY : result;
+  forgetName(fs, parent, name, layer, visible, -1);
+  touch(fs, parent, layer);
+  return 0;
 }
 
 /** Which layers' entries are part of the merged directory; all of them, to be safe, when the node is not known. */

@@ -32,6 +32,7 @@ import { forgetName } from './remove.ts';
 import { renameDirectory } from './renamedir.ts';
 import { UPPER } from './setup.ts';
 import { side } from './sides.ts';
+import { touch } from './touch.ts';
 import { unterminated } from './xattrpolicy.ts';
 
 /**
@@ -139,6 +140,8 @@ function moveWithin(
   if (to.layer >= 0) forgetName(fs, to.parent, to.name, to.layer, to.stat, pin);
   fs.table.rename(from.parent, from.name, to.parent, to.name);
   dropOldTargets(fs, layer, to);
+  touch(fs, from.parent, layer);
+  if (to.parent !== from.parent) touch(fs, to.parent, layer);
   return 0;
 }
 

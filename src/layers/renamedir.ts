@@ -14,6 +14,7 @@ import { forgetName, sidesOf } from './remove.ts';
 import { allSides, refreshSides, side } from './sides.ts';
 import { TargetAside } from './targetaside.ts';
 import { reportTorn } from './torn.ts';
+import { touch } from './touch.ts';
 
 /**
  * @param flags RENAME_NOREPLACE or 0. @returns 0, -ENOTEMPTY, -EXDEV where a layer cannot take the directory's new place (programs then
@@ -50,6 +51,7 @@ function renameLocked(fs: FileSystem, from: End, to: End, flags: number): number
   aside.discard();
   if (to.layer >= 0) forgetName(fs, to.parent, to.name, to.layer, to.stat, -1);
   fs.table.rename(from.parent, from.name, to.parent, to.name);
+  for (const parent of new Set([from.parent, to.parent])) touch(fs, parent, sides[0] as number);
   return 0;
 }
 

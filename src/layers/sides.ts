@@ -79,6 +79,12 @@ export function adoptSide(fs: FileSystem, node: NodeId, layer: number, fd: numbe
   return kept;
 }
 
+/** A directory that was just made in one layer, under a name that none had. */
+export function markOnly(fs: FileSystem, node: NodeId, layer: number): void {
+  for (let k = 0; k < fs.layers.length; k++) if (k !== layer) fs.table.adoptDir(node, k, ABSENT, 0, 0, 0);
+  fs.table.setCheckedAt(node, now());
+}
+
 /** Opens the directory `name` of `dir` itself, never what a symlink there points to, and fills `found`. */
 export function openSide(dir: number, name: CString, found: Stat): number {
   const fd = openat(dir, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

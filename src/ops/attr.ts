@@ -1,6 +1,7 @@
 // Attributes as replies carry them: statx words copied into fuse_attr, with the inode number that the mount shows.
 
 import { fuse_attr, fuse_attr_out, fuse_entry_out, type NodeId, type Reply } from '../../protocol/index.ts';
+import { ROOT_ID } from '../inodes/table.ts';
 import type { FileSystem } from '../layers/filesystem.ts';
 import { ABSENT } from '../layers/sides.ts';
 import { S_IFDIR } from '../sys/constants.ts';
@@ -37,11 +38,13 @@ export function putAttr(fs: FileSystem, reply: Reply, at: number, node: NodeId, 
  * as long as a layer has not been asked whether it has the directory too.
  */
 export function linksOf(fs: FileSystem, node: NodeId, stat: Stat): number {
-  if (stat.type !== S_IFDIR) return stat.nlink;
+  if (stat.type !== S_IFDIR || isRemoved(fs, node)) return stat.nlink;
   let sides = 0;
   for (let layer = 0; layer < fs.layers.length; layer++) if (fs.table.dirFd(node, layer) !== ABSENT) sides++;
   return sides > 1 ? 1 : stat.nlink;
 }
+
+const isRemoved = (fs: FileSystem, node: NodeId) => node !== ROOT_ID && fs.table.names(node) === 0;
 
 /** Writes fuse_entry_out at `at` of the reply's body. @returns its size. */
 export function putEntry(fs: FileSystem, reply: Reply, at: number, node: NodeId, stat: Stat): number {
