@@ -20,6 +20,7 @@ import { statx } from '../sys/path.ts';
 import type { Stat } from '../sys/stat.ts';
 import type { FileSystem } from './filesystem.ts';
 import { adoptName, copyOf, isLinked } from './linkindex.ts';
+import { settle } from './locking.ts';
 import { isPrivate } from './private.ts';
 import { UPPER } from './setup.ts';
 import { side, topSide } from './sides.ts';
@@ -125,6 +126,12 @@ export function place(fs: FileSystem, node: NodeId, out: Place): number {
   return 0;
 }
 
+/** As `place`, and -ESTALE too where another object has the name by now. */
+export function placeItself(fs: FileSystem, node: NodeId, out: Place): number {
+  const placed = place(fs, node, out);
+  return placed === 0 && !isSameObject(fs, node, out.layer, fs.stat) ? -ESTALE : placed;
+}
+
 /** An O_PATH descriptor of the object at a place, which the caller of the operation may use as himself; to be closed. */
 export function openObject(fs: FileSystem, at: Place): number {
   const open = () => openat(at.dir, at.name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
@@ -151,11 +158,14 @@ export function isSameObject(fs: FileSystem, node: NodeId, layer: number, found:
  */
 export function attributes(fs: FileSystem, node: NodeId): number {
   if (fs.table.type(node) === S_IFDIR) return directoryAttributes(fs, node);
-  const placed = place(fs, node, here);
-  if (placed === 0 && (isSameObject(fs, node, here.layer, fs.stat) || fs.table.openCount(node) === 0)) {
-    return here.layer;
+  let placed = placeItself(fs, node, here);
+  if (placed === -ESTALE) {
+    const settled = settle(fs, node);
+    if (settled < 0 && settled !== -ESTALE) return settled;
+    placed = placeItself(fs, node, here);
   }
-  if (placed < 0 && placed !== -ESTALE && placed !== -EACCES) return placed;
+  if (placed === 0) return here.layer;
+  if (placed !== -ESTALE && placed !== -EACCES) return placed;
   const fd = anyDescriptor(fs, node);
   return fd < 0 ? fd : attributesByHandle(fs, fd);
 }

@@ -2,6 +2,7 @@
 // waiters would leave none for anybody else: the session may have the request put aside instead, to be handled from its beginning when
 // the lock is free. So these locks come before anything is changed.
 
+import { ESTALE } from '../../protocol/errno.ts';
 import type { NodeId } from '../../protocol/types.ts';
 import type { FileSystem } from './filesystem.ts';
 
@@ -19,6 +20,18 @@ export function lockNode(fs: FileSystem, node: NodeId): number {
   if (table.tryLockNode(node, worker)) return 0;
   if (!table.exists(node) || fs.mayWait(node)) return table.lockNode(node, worker, fs.interrupted);
   return PARKED;
+}
+
+/**
+ * Waits until the change of a node that is under way in this mount has ended: what a layer shows under its name is another object from
+ * before the inode table knows that. @returns 0, `PARKED`, -EINTR, or -ESTALE when this very request holds the lock: then another host has
+ * made the change, and waiting would be for ever.
+ */
+export function settle(fs: FileSystem, node: NodeId): number {
+  if (fs.table.lockOwner(node) === fs.worker) return -ESTALE;
+  const locked = lockNode(fs, node);
+  if (locked === 0) fs.table.unlockNode(node, fs.worker);
+  return locked === -ESTALE ? 0 : locked;
 }
 
 /** Either may be 0, both may be the same. @returns as `lockNode`; only for 0 are they held. */

@@ -11,7 +11,7 @@ import { Stat } from '../sys/stat.ts';
 import type { FileSystem } from './filesystem.ts';
 import { forget } from './forget.ts';
 import { type Borrowed, locate } from './locate.ts';
-import { lockNode } from './locking.ts';
+import { settle } from './locking.ts';
 import { rebind } from './rebind.ts';
 import { UPPER } from './setup.ts';
 import { adoptSide, openSide, refreshSides, side } from './sides.ts';
@@ -28,23 +28,15 @@ export function lookup(fs: FileSystem, parent: NodeId, name: CString): number {
     const node = intern(fs, parent, name, layer, fs.stat, stamp);
     if (node !== -EAGAIN) return node;
     // A copy-up, rename or removal ended between the question and its answer, or is about to.
-    const waited = waitFor(fs, fs.table.find(parent, name));
-    if (waited < 0) return waited;
+    const changing = fs.table.find(parent, name);
+    const settled = changing ? settle(fs, changing) : 0;
+    if (settled < 0) return settled;
   }
   return -ESTALE;
 }
 
 const ATTEMPTS = 16;
 const elsewhere: Borrowed = { path: undefined };
-
-function waitFor(fs: FileSystem, node: NodeId): number {
-  if (!node) return 0;
-  // Held by this very request: another host has changed what it is about. Waiting would be for ever.
-  if (fs.table.lockOwner(node) === fs.worker) return -ESTALE;
-  const locked = lockNode(fs, node);
-  if (locked === 0) fs.table.unlockNode(node, fs.worker);
-  return locked === -ESTALE ? 0 : locked;
-}
 
 const fresh: NewNode = newNewNode();
 const number = { lo: 0, hi: 0 };

@@ -30,7 +30,7 @@ import { procPath, statx } from '../sys/path.ts';
 import { copyUp } from './copyup.ts';
 import type { FileSystem } from './filesystem.ts';
 import { forget } from './forget.ts';
-import { anyDescriptor, newPlace, place } from './locate.ts';
+import { anyDescriptor, isSameObject, newPlace, place, placeItself } from './locate.ts';
 import { lockNode } from './locking.ts';
 import { intern, lookup } from './lookup.ts';
 import { roomFor } from './make.ts';
@@ -62,11 +62,28 @@ export function openFile(fs: FileSystem, node: NodeId, flags: number): number {
   if (wantsWrite(flags)) return openForWriting(fs, node, flags);
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const fd = openVisible(fs, node, flags);
+    if (fd === -ESTALE) break;
     if (fd < 0) return fd;
     const kept = keepHandle(fs, node, fd, flags, at.layer);
     if (kept !== -EBUSY) return kept;
   }
-  return -ESTALE;
+  return openSettled(fs, node, flags);
+}
+
+/** Its name has gone or become another object's: under its lock, which whoever does that holds, it is certain what it is now. */
+function openSettled(fs: FileSystem, node: NodeId, flags: number): number {
+  const locked = lockNode(fs, node);
+  if (locked < 0) return locked;
+  try {
+    let fd = openVisible(fs, node, flags);
+    if (fd === -ESTALE) {
+      at.layer = UPPER;
+      fd = openNameless(fs, node, flags);
+    }
+    return fd < 0 ? fd : keepHandle(fs, node, fd, flags, at.layer);
+  } finally {
+    fs.table.unlockNode(node, fs.worker);
+  }
 }
 
 function openForWriting(fs: FileSystem, node: NodeId, flags: number): number {
@@ -94,15 +111,19 @@ function openForWriting(fs: FileSystem, node: NodeId, flags: number): number {
   }
 }
 
+/**
+ * Opens what has the node's name, if that is the node's object still: a rename over it may come in between.
+ * @returns a descriptor, -ESTALE, or a negative errno.
+ */
 function openVisible(fs: FileSystem, node: NodeId, flags: number): number {
-  const found = place(fs, node, at);
-  if (found === -ESTALE) {
-    at.layer = UPPER;
-    return openNameless(fs, node, flags);
-  }
+  const found = placeItself(fs, node, at);
   if (found < 0) return found;
   const fd = openFound(fs, at.dir, at.name, (flags & PASSED) | OURS);
-  return fd < 0 ? gone(fd) : fd;
+  if (fd < 0) return gone(fd);
+  const seen = statx(fd, EMPTY, AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_BTIME, fs.stat);
+  if (seen === 0 && isSameObject(fs, node, at.layer, fs.stat)) return fd;
+  close(fd);
+  return seen < 0 ? seen : -ESTALE;
 }
 
 /** An unlinked file that is still open can be opened again through /proc/PID/fd. */

@@ -1,0 +1,57 @@
+// A file that is replaced by rename(2) while others open and read it: each reads the old file or the new one, whole, with its own size.
+
+import { readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import t from 'tap';
+import { mountTest, sh } from './support.ts';
+
+/** Files of one repeated letter, whose number tells the letter and the length. Readers count what is neither. */
+const PROGRAM = `
+use strict; use Fcntl ':seek';
+my ($count, $readers) = @ARGV;
+sub text { my $n = shift; return chr(65 + $n % 26) x (1000 + $n % 26 * 1300) }
+sub put { my $n = shift; open my $f, '>', 'new' or die "new: $!"; print $f text($n); close $f or die "new: $!";
+  rename 'new', 'file' or die "rename: $!" }
+put(0) unless -e 'file';
+my @pids;
+for (1 .. $readers) {
+  my $pid = fork; if ($pid) { push @pids, $pid; next }
+  my $wrong = 0;
+  until (-e 'stop') {
+    open my $f, '<', 'file' or die "open: $!"; local $/; my $got = <$f>; my $size = -s $f;
+    $wrong++ unless $got eq text(ord($got) - 65) && $size == length $got;
+  }
+  exit($wrong > 99 ? 99 : $wrong);
+}
+put($_) for 1 .. $count;
+open my $stop, '>', 'stop'; close $stop;
+for (@pids) { waitpid $_, 0; print $? == 0 ? "whole\\n" : "status $?\\n" }
+`;
+
+await mountTest(
+  t,
+  'who reads a file that is replaced all the time reads one of its contents, whole',
+  {
+    options: 'threads=8',
+    needs: ['perl'],
+    prepare: ({ lower: [a = ''] }) => writeFileSync(`${a}/file`, 'A'.repeat(1000)),
+  },
+  (t, m) => {
+    t.equal(
+      sh('perl -e "$1" 2000 3', { cwd: m.mnt, args: [PROGRAM], timeout: 100_000 }),
+      'whole\nwhole\nwhole',
+    );
+  },
+);
+
+await mountTest(
+  t,
+  'a name that another host has given to another file while ours was known',
+  { prepare: ({ upper }) => writeFileSync(`${upper}/file`, 'short') },
+  (t, m) => {
+    writeFileSync(`${m.upper}/other`, 'the longer content');
+    t.equal(statSync(`${m.mnt}/file`).size, 5);
+    renameSync(`${m.upper}/other`, `${m.upper}/file`);
+    t.equal(readFileSync(`${m.mnt}/file`, 'latin1'), 'the longer content');
+    t.equal(statSync(`${m.mnt}/file`).size, 18);
+  },
+);
