@@ -13,17 +13,17 @@ import {
   O_PATH,
   O_RDONLY,
   S_IFREG,
-  STATX_ATTR_APPEND,
-  STATX_ATTR_IMMUTABLE,
   STATX_BASIC_STATS,
 } from '../sys/constants.ts';
 import { type CString, EMPTY } from '../sys/cstring.ts';
 import { close, fsync, openat } from '../sys/fd.ts';
-import { statx } from '../sys/path.ts';
+import { statx, unlinkat } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
 import { CHANGED, type CopyReport, copyData } from './copydata.ts';
+import { canBeAppendOnly, copyFlags, makeAppendOnly } from './copyflags.ts';
 import { copyMetadata } from './copymeta.ts';
 import type { FileSystem } from './filesystem.ts';
+import { isAppendOnly, isImmutable } from './guardflags.ts';
 import { isLinked, publishLinked } from './linkindex.ts';
 import { type Place, place } from './locate.ts';
 import { reportMigrated } from './migrated.ts';
@@ -54,8 +54,8 @@ export function copyUp(
     const found = place(fs, node, at);
     if (found < 0) return found;
     if (at.layer === UPPER) return 0;
-    // chattr +i and +a (ioctl_iflags(2)): the source could not be removed, and the copy would not be protected.
-    if ((fs.stat.attributes & (STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND)) !== 0) return -EPERM;
+    // What is immutable stays where it is. An append-only copy could not be linked to the source's other names.
+    if (isImmutable(fs.stat) || (isAppendOnly(fs.stat) && isLinked(fs.stat))) return -EPERM;
     const source = new Stat();
     source.copyFrom(fs.stat);
     const upper = ensureSide(fs, at.ref.parent, UPPER);
@@ -78,7 +78,8 @@ function copyOnce(fs: FileSystem, node: NodeId, at: Place, upper: number, source
     close(from);
     return copy;
   }
-  let result = fill(fs, from, copy, at, source, keep, report);
+  let result = isAppendOnly(source) ? canBeAppendOnly(copy.fd) : 0;
+  if (result === 0) result = fill(fs, from, copy, at, source, keep, report);
   if (result === 0) result = enter(fs, copy, at, upper, source);
   const published = result === 0;
   if (published) result = settle(fs, node, at, upper, source, copy, report, started);
@@ -90,7 +91,16 @@ function copyOnce(fs: FileSystem, node: NodeId, at: Place, upper: number, source
 function enter(fs: FileSystem, copy: Temporary, at: Place, upper: number, source: Stat): number {
   const { parent, bytes } = at.ref;
   if (isLinked(source)) return publishLinked(fs, parent, at.layer, source, copy, upper, bytes);
-  return quietly(fs, parent, upper, () => publish(copy, upper, bytes));
+  return quietly(fs, parent, upper, () => give(copy, upper, bytes, isAppendOnly(source)));
+}
+
+/** Publishes the copy; then, since what is append-only takes no name, makes it that. */
+function give(copy: Temporary, upper: number, name: CString, guarded: boolean): number {
+  const published = publish(copy, upper, name);
+  if (published < 0 || !guarded) return published;
+  const result = makeAppendOnly(copy.fd);
+  if (result < 0) unlinkat(upper, name, 0);
+  return result;
 }
 
 /** The copy has its name: users go on with it, and once it is durable the source goes. */
@@ -138,6 +148,7 @@ function fill(
   }
   const described = copyMetadata(from, copy.fd, source, xattrPolicy(fs, at.ref.bytes));
   if (described < 0) return described;
+  copyFlags(fs, from, copy.fd, source.type, at.ref.bytes);
   // Last of all, since the sync of a large file takes its time.
   const durable = isFile ? fsync(copy.fd) : 0;
   return durable < 0 ? durable : compareAgain(from, at, source);

@@ -7,6 +7,7 @@ import { RENAME_EXCHANGE, RENAME_NOREPLACE } from '../sys/constants.ts';
 import { renameat2 } from '../sys/path.ts';
 import { bringUp, type End } from './bringup.ts';
 import type { FileSystem } from './filesystem.ts';
+import { mayLoseName } from './guardflags.ts';
 import { removeHidden } from './hidden.ts';
 import { mirror } from './mirror.ts';
 import { mayTakeAway } from './permission.ts';
@@ -23,7 +24,9 @@ export function exchange(fs: FileSystem, from: End, to: End): number {
   if (to.layer < 0) return -ENOENT;
   if (from.layer === to.layer && from.stat.sameObject(to.stat)) return 0;
   for (const end of [from, to]) {
-    const allowed = mayTakeAway(fs, end.parent, end.stat);
+    const node = fs.table.find(end.parent, end.name) as NodeId;
+    const movable = mayLoseName(fs, end.parent, end.stat, node);
+    const allowed = movable < 0 ? movable : mayTakeAway(fs, end.parent, end.stat);
     if (allowed < 0) return allowed;
   }
   for (const end of [from, to]) {

@@ -15,6 +15,7 @@ import { linkat, procPath, statx } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
 import { copyUp } from './copyup.ts';
 import type { FileSystem } from './filesystem.ts';
+import { isGuarded, mayGrow } from './guardflags.ts';
 import { anyDescriptor, locate, newPlace, openObject, place } from './locate.ts';
 import { lockNode } from './locking.ts';
 import { intern } from './lookup.ts';
@@ -53,13 +54,15 @@ function linkSomewhere(fs: FileSystem, node: NodeId, parent: NodeId, name: CStri
   const found = place(fs, node, at);
   if (found === -ESTALE) return linkNameless(fs, node, parent, name);
   if (found < 0) return found;
+  const grows = mayGrow(fs, parent);
+  if (grows < 0) return grows;
   const target = side(fs, parent, at.layer);
   if (target >= 0) {
     const result = linkObject(fs, target, name);
     // A mount inside the layer, or a layer that cannot link: the upper one may.
     if (at.layer === UPPER || (result !== -EXDEV && result !== -EROFS)) return result < 0 ? result : at.layer;
   } else if (target !== -ENOENT) return target;
-  if (!mayChangeMetadata(fs, at.dir, at.name)) return -EPERM;
+  if (isGuarded(fs.stat) || !mayChangeMetadata(fs, at.dir, at.name)) return -EPERM;
   const dir = writableSide(fs, parent);
   if (dir < 0) return dir;
   const copied = copyUp(fs, node, at);

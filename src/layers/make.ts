@@ -8,6 +8,7 @@ import type { CString } from '../sys/cstring.ts';
 import { mkdirat, mknodat, statx, symlinkat } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
 import type { FileSystem } from './filesystem.ts';
+import { mayGrow } from './guardflags.ts';
 import { locate } from './locate.ts';
 import { intern } from './lookup.ts';
 import { ensureSide } from './mirror.ts';
@@ -32,6 +33,8 @@ export function roomFor(fs: FileSystem, parent: NodeId, name: CString): number {
 
 /** The upper side of a directory in which the caller may make entries; made if need be, after he has been checked. */
 export function writableSide(fs: FileSystem, parent: NodeId): number {
+  const grows = mayGrow(fs, parent);
+  if (grows < 0) return grows;
   const upper = side(fs, parent, UPPER);
   if (upper !== -ENOENT) return upper;
   const allowed = mayChangeEntries(fs, parent);

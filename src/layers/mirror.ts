@@ -10,6 +10,7 @@ import { type CString, EMPTY } from '../sys/cstring.ts';
 import { close } from '../sys/fd.ts';
 import { mkdirat, statx, unlinkat } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
+import { copyFlags } from './copyflags.ts';
 import { copyMetadata } from './copymeta.ts';
 import { isEmptySide } from './empty.ts';
 import type { FileSystem } from './filesystem.ts';
@@ -80,6 +81,7 @@ function makeSide(fs: FileSystem, source: number, layer: number, parent: number,
   const temporary = makeTemporary(fs, layer, parent, stat, { dir: source, name: EMPTY });
   if (typeof temporary === 'number') return temporary;
   let done = copyMetadata(source, temporary.fd, stat, xattrPolicy(fs, name));
+  if (done === 0) copyFlags(fs, source, temporary.fd, stat.type, name);
   if (done === 0) done = publish(temporary, parent, name);
   dropTemporary(temporary, done === 0);
   if (done === -EXDEV) done = makeInPlace(fs, source, stat, parent, name);
@@ -96,6 +98,7 @@ function makeInPlace(fs: FileSystem, source: number, stat: Stat, parent: number,
   if (fd < 0) return fd;
   const ours = now.uid === geteuid() && (now.mode & 0o7077) === 0 && isEmptySide(fd) === 0;
   const done = ours ? copyMetadata(source, fd, stat, xattrPolicy(fs, name)) : -EACCES;
+  if (done === 0) copyFlags(fs, source, fd, stat.type, name);
   close(fd);
   if (done < 0) unlinkat(parent, name, AT_REMOVEDIR);
   return done;

@@ -6,14 +6,13 @@ import {
   AT_EACCESS,
   AT_EMPTY_PATH,
   O_ACCMODE,
+  O_APPEND,
   O_NONBLOCK,
   O_RDONLY,
   O_RDWR,
   O_TRUNC,
   O_WRONLY,
   S_ISVTX,
-  STATX_ATTR_APPEND,
-  STATX_ATTR_IMMUTABLE,
   STATX_BASIC_STATS,
   W_OK,
   X_OK,
@@ -23,6 +22,7 @@ import { close } from '../sys/fd.ts';
 import { faccessat, statx } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
 import type { FileSystem } from './filesystem.ts';
+import { isAppendOnly, isImmutable } from './guardflags.ts';
 import { openFound } from './openfound.ts';
 import { side, topSide } from './sides.ts';
 
@@ -32,13 +32,15 @@ import { side, topSide } from './sides.ts';
  * @returns 0, -EACCES, -EPERM, or another negative errno.
  */
 export function mayOpen(fs: FileSystem, dir: number, name: CString, flags: number): number {
-  if ((fs.stat.attributes & (STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND)) !== 0) return -EPERM;
+  if (isImmutable(fs.stat)) return -EPERM;
+  const cuts = (flags & O_APPEND) === 0 || (flags & O_TRUNC) !== 0;
+  const refused = isAppendOnly(fs.stat) && cuts ? -EPERM : 0;
   // Truncating is writing, whatever the access mode says.
   const writes = (flags & O_TRUNC) !== 0 && (flags & O_ACCMODE) === O_RDONLY ? O_RDWR : flags & O_ACCMODE;
-  const fd = openFound(fs, dir, name, writes | O_NONBLOCK);
-  if (fd < 0) return settled(fs, fd);
-  close(fd);
-  return 0;
+  const fd = openFound(fs, dir, name, writes | (flags & O_APPEND) | O_NONBLOCK);
+  const result = fd < 0 ? settled(fs, fd) : refused;
+  if (fd >= 0) close(fd);
+  return result < 0 ? result : refused;
 }
 
 /**

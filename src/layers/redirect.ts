@@ -1,7 +1,7 @@
 // Handles that were opened on a lower file before its copy-up go on with the copy, so that a reader sees what a writer writes later:
 // the backing descriptor is replaced in place, under its own number.
 
-import { errnoName } from '../../protocol/errno.ts';
+import { EINVAL, errnoName } from '../../protocol/errno.ts';
 import type { NodeId } from '../../protocol/types.ts';
 import { newIdentity } from '../inodes/table.ts';
 import { O_CLOEXEC, O_DIRECT, O_NOATIME, O_NONBLOCK, O_RDONLY, S_IFREG } from '../sys/constants.ts';
@@ -40,7 +40,10 @@ export function redirectHandles(fs: FileSystem, node: NodeId, copy: number, made
 
 function redirect(fs: FileSystem, handle: number, copy: number): void {
   const flags = fs.table.handleFlags(handle) & (O_DIRECT | O_NOATIME);
-  const fd = reopen(procPath(copy), flags | O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  const path = procPath(copy);
+  let fd = reopen(path, flags | O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  // The new storage may have no O_DIRECT, which the reader then does without.
+  if (fd === -EINVAL) fd = reopen(path, (flags & ~O_DIRECT) | O_RDONLY | O_NONBLOCK | O_CLOEXEC);
   const result = fd < 0 ? fd : dup3(fd, handle, O_CLOEXEC);
   if (fd >= 0) close(fd);
   if (result < 0) fs.log.error('redirect_failed', { handle, error: errnoName(-result) });

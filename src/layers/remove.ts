@@ -9,6 +9,7 @@ import { unlinkat } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
 import { isEmpty } from './empty.ts';
 import type { FileSystem } from './filesystem.ts';
+import { mayLoseName } from './guardflags.ts';
 import { removeHidden } from './hidden.ts';
 import { locate } from './locate.ts';
 import { lockNode } from './locking.ts';
@@ -34,6 +35,8 @@ function unlinkLocked(fs: FileSystem, parent: NodeId, name: CString): number {
   const layer = locate(fs, parent, name, visible);
   if (layer < 0) return layer;
   if (visible.isDirectory) return -EISDIR;
+  const allowed = mayLoseName(fs, parent, visible, 0 as NodeId);
+  if (allowed < 0) return allowed;
   const dir = side(fs, parent, layer);
   const hidden = removeHidden(fs, parent, name, layer);
   if (hidden < 0) return hidden;
@@ -76,6 +79,8 @@ export function removeDirectory(fs: FileSystem, parent: NodeId, name: CString): 
   if (layer < 0) return layer;
   if (!visible.isDirectory) return -ENOTDIR;
   const node = fs.table.find(parent, name) as NodeId;
+  const allowed = mayLoseName(fs, parent, visible, node);
+  if (allowed < 0) return allowed;
   const empty = node ? isEmpty(fs, node) : 0;
   if (empty < 0) return empty;
   const hidden = removeHidden(fs, parent, name, layer, sidesOf(fs, node));

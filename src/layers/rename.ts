@@ -21,6 +21,7 @@ import { Stat } from '../sys/stat.ts';
 import { bringUp, type End } from './bringup.ts';
 import { exchange } from './exchange.ts';
 import type { FileSystem } from './filesystem.ts';
+import { mayGrow, mayLoseName } from './guardflags.ts';
 import { removeHidden } from './hidden.ts';
 import { locate } from './locate.ts';
 import { lockTwo } from './locking.ts';
@@ -75,10 +76,22 @@ function renameEnds(fs: FileSystem, from: End, to: End, flags: number): number {
   if (to.layer >= 0) {
     if ((flags & RENAME_NOREPLACE) !== 0) return -EEXIST;
     if (from.layer === to.layer && from.stat.sameObject(to.stat)) return 0; // two names of one file: rename(2) does nothing
+  }
+  const movable = mayMove(fs, from, to);
+  if (movable < 0) return movable;
+  if (to.layer >= 0) {
     if (from.stat.isDirectory && !to.stat.isDirectory) return -ENOTDIR;
     if (!from.stat.isDirectory && to.stat.isDirectory) return -EISDIR;
   }
   return from.stat.isDirectory ? renameDirectory(fs, from, to, flags) : renameFile(fs, from, to, flags);
+}
+
+/** Nothing is immutable or append-only that the rename takes a name from or gives one to. */
+function mayMove(fs: FileSystem, from: End, to: End): number {
+  const leaves = mayLoseName(fs, from.parent, from.stat, fs.table.find(from.parent, from.name) as NodeId);
+  if (leaves < 0) return leaves;
+  if (to.layer < 0) return mayGrow(fs, to.parent);
+  return mayLoseName(fs, to.parent, to.stat, fs.table.find(to.parent, to.name) as NodeId);
 }
 
 function renameFile(fs: FileSystem, from: End, to: End, flags: number): number {

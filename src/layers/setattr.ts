@@ -9,6 +9,7 @@ import { chmod, fchownat, procPath, truncate, utimensat } from '../sys/path.ts';
 import type { TimeSpecs } from '../sys/times.ts';
 import { copyUp } from './copyup.ts';
 import type { FileSystem } from './filesystem.ts';
+import { isGuarded } from './guardflags.ts';
 import { anyDescriptor, newPlace, openObject, place } from './locate.ts';
 import { lockNode } from './locking.ts';
 import { openFound } from './openfound.ts';
@@ -103,15 +104,27 @@ export function onEachSide(fs: FileSystem, node: NodeId, work: (fd: number) => n
     return fd < 0 ? fd : work(fd);
   }
   if (found < 0) return found;
-  if (at.layer !== UPPER && fs.policy.metadata === 'copyup' && mayChangeMetadata(fs, at.dir, at.name)) {
-    const copied = copyUp(fs, node, at);
-    if (copied < 0) return copied;
-  }
+  const migrated = migrateFound(fs, node);
+  if (migrated < 0) return migrated;
   const fd = openObject(fs, at);
   if (fd < 0) return fd;
   const result = work(fd);
   close(fd);
   return result;
+}
+
+/** With `metadata=copyup` a lower object that has a name comes up before its metadata change. @returns 0 or a negative errno. */
+export function migrateForMetadata(fs: FileSystem, node: NodeId): number {
+  if (fs.policy.metadata !== 'copyup') return 0;
+  const found = place(fs, node, at);
+  if (found < 0) return found === -ESTALE ? 0 : found;
+  return migrateFound(fs, node);
+}
+
+/** What is immutable or append-only is left to its own layer, which refuses most changes. */
+function migrateFound(fs: FileSystem, node: NodeId): number {
+  if (at.layer === UPPER || fs.policy.metadata !== 'copyup' || isGuarded(fs.stat)) return 0;
+  return mayChangeMetadata(fs, at.dir, at.name) ? copyUp(fs, node, at) : 0;
 }
 
 function onDirectory(fs: FileSystem, node: NodeId, work: (fd: number) => number): number {

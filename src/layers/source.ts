@@ -2,9 +2,12 @@
 
 import { ENOENT, errnoName } from '../../protocol/errno.ts';
 import { AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS } from '../sys/constants.ts';
+import type { CString } from '../sys/cstring.ts';
 import { statx, unlinkat } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
+import { takingAppendOnly } from './copyflags.ts';
 import type { FileSystem } from './filesystem.ts';
+import { isAppendOnly } from './guardflags.ts';
 import { dropName, isLinked } from './linkindex.ts';
 import type { Place } from './locate.ts';
 import { unterminated } from './xattrpolicy.ts';
@@ -36,13 +39,18 @@ export function removeSource(fs: FileSystem, at: Place, upper: number, source: S
 
 function takeAway(fs: FileSystem, at: Place, source: Stat): number {
   if (isLinked(source)) return dropName(fs, at.dir, at.ref.bytes, at.layer, source);
-  return unlinkat(at.dir, at.ref.bytes, 0);
+  return unlinkFile(at.dir, at.ref.bytes, source);
+}
+
+function unlinkFile(dir: number, name: CString, file: Stat): number {
+  const unlink = () => unlinkat(dir, name, 0);
+  return isAppendOnly(file) ? takingAppendOnly(dir, name, file, unlink) : unlink();
 }
 
 function takeBack(fs: FileSystem, at: Place, upper: number, made: Stat): SourceEnd {
   const found = statx(upper, at.ref.bytes, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, now);
   if (found === 0 && now.sameObject(made)) {
-    const result = unlinkat(upper, at.ref.bytes, 0);
+    const result = unlinkFile(upper, at.ref.bytes, made);
     if (result < 0 && result !== -ENOENT) {
       fs.log.error('copy_of_deleted_kept', { name: unterminated(at.ref.bytes), error: errnoName(-result) });
     }

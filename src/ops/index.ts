@@ -1,13 +1,14 @@
 // The operations that are served, by their names in the operation table, and how a refused answer is taken back. An operation that is
 // missing here fails to compile.
 
-import { ENOSYS, ENOTTY } from '../../protocol/errno.ts';
+import { ENOSYS } from '../../protocol/errno.ts';
 import type { OperationName } from '../../protocol/index.ts';
 import * as attributes from './attributes.ts';
 import { asCaller, type Handler } from './call.ts';
 import { changing, renaming, renaming2 } from './changing.ts';
 import * as directories from './directories.ts';
 import * as files from './files.ts';
+import { IOCTL } from './ioctl.ts';
 import * as names from './names.ts';
 import * as xattrs from './xattrs.ts';
 
@@ -62,7 +63,7 @@ export const handlers: Record<ServedOperation, Handler> = {
   LISTXATTR: asCaller(xattrs.LISTXATTR),
   SETXATTR: asCaller(xattrs.SETXATTR),
   REMOVEXATTR: asCaller(xattrs.REMOVEXATTR),
-  IOCTL: () => -ENOTTY,
+  IOCTL: asCaller(IOCTL),
   BMAP: unserved,
   POLL: unserved,
   GETLK: unserved,
