@@ -21,17 +21,17 @@ import { linkat, mkdirat, procPath, renameat2, statx, unlinkat } from '../sys/pa
 import { Stat } from '../sys/stat.ts';
 import type { FileSystem } from './filesystem.ts';
 import { openPrivateOf, privateName } from './private.ts';
-import { PRIVATE_NAME, UPPER } from './setup.ts';
+import { UPPER } from './setup.ts';
 import { syncDirectory } from './sync.ts';
 import type { Temporary } from './temporary.ts';
 
-/** Where a key lies, from a layer's root: on the upper layer its directory of links, on a lower one the file's own kept link. */
+/** Where a key lies, from our directory: on the upper layer its directory of links, on a lower one the file's own kept link. */
 export function keyPath(key: string): CString {
-  return cstring(`${PRIVATE_NAME}/links/${key}`);
+  return cstring(`links/${key}`);
 }
 
 export function entryPath(key: string, entry: number): CString {
-  return cstring(`${PRIVATE_NAME}/links/${key}/${entry}`);
+  return cstring(`links/${key}/${entry}`);
 }
 
 /** How many links are made between two looks at the interrupt. */
@@ -43,7 +43,7 @@ const AT_A_TIME = 256;
  */
 export function makeEntries(
   fs: FileSystem,
-  root: number,
+  ours: number,
   key: string,
   copy: Temporary,
   count: number,
@@ -56,7 +56,7 @@ export function makeEntries(
   if (result === 0) {
     result = fill(fs, work, name, copy, count);
     // A directory takes the place of an empty one only.
-    if (result === 0) result = renameat2(work, name, root, keyPath(key), 0);
+    if (result === 0) result = renameat2(work, name, ours, keyPath(key), 0);
     if (result < 0) removeLinks(work, name);
     else result = syncDirectory(links);
   }
@@ -94,38 +94,38 @@ function fill(fs: FileSystem, work: number, name: CString, copy: Temporary, coun
  * @returns 0, -EEXIST when something has the name, -ENOENT when no link is left, or a negative errno.
  */
 export function takeEntry(
-  root: number,
+  ours: number,
   key: string,
   left: number,
   kept: boolean,
   dir: number,
   name: CString,
 ): number {
-  const result = moveNew(root, entryPath(key, left), dir, name);
-  return result === -ENOENT ? takeOther(root, key, left, kept, dir, name) : result;
+  const result = moveNew(ours, entryPath(key, left), dir, name);
+  return result === -ENOENT ? takeOther(ours, key, left, kept, dir, name) : result;
 }
 
 // Another name is being taken at this moment, or the lower layer is read-only and counts names that are up.
 function takeOther(
-  root: number,
+  ours: number,
   key: string,
   left: number,
   kept: boolean,
   dir: number,
   name: CString,
 ): number {
-  const entries = listEntries(root, keyPath(key));
+  const entries = listEntries(ours, keyPath(key));
   if (typeof entries === 'number') return entries;
   const last = entries.at(-1);
   if (last === undefined) return -ENOENT;
   const path = entryPath(key, last);
-  const known = statx(root, path, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, stat);
+  const known = statx(ours, path, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, stat);
   if (known < 0) return known === -ENOENT ? -ESTALE : known;
   const wanted = kept ? left : left - (stat.nlink - entries.length);
   // The last one goes with the last name: whoever has another must find the copy.
   const spare = entries.length > 1 || wanted <= 1;
-  const result = spare ? moveNew(root, path, dir, name) : linkat(root, path, dir, name, 0);
-  if (spare && entries.length === 1 && result === 0) unlinkat(root, keyPath(key), AT_REMOVEDIR);
+  const result = spare ? moveNew(ours, path, dir, name) : linkat(ours, path, dir, name, 0);
+  if (spare && entries.length === 1 && result === 0) unlinkat(ours, keyPath(key), AT_REMOVEDIR);
   return result === -ENOENT ? -ESTALE : result;
 }
 
@@ -141,20 +141,20 @@ export function moveNew(from: number, name: CString, to: number, newName: CStrin
 }
 
 /** Takes the directory of `key` away with all that is in it. @returns 0 or a negative errno. */
-export function removeEntries(root: number, key: string): number {
-  return removeLinks(root, keyPath(key));
+export function removeEntries(ours: number, key: string): number {
+  return removeLinks(ours, keyPath(key));
 }
 
 /** Takes `key` away again if all its links are there: nobody has used them. */
-export function takeBackEntries(fs: FileSystem, root: number, key: string, count: number): void {
+export function takeBackEntries(fs: FileSystem, ours: number, key: string, count: number): void {
   const work = openPrivateOf(fs, UPPER, 'work');
   if (work < 0) return;
   const name = privateName(fs, LINKS_SUFFIX);
-  if (renameat2(root, keyPath(key), work, name, 0) === 0) {
+  if (renameat2(ours, keyPath(key), work, name, 0) === 0) {
     const entries = listEntries(work, name);
     const unused = typeof entries !== 'number' && entries.length === count;
     if (unused) removeLinks(work, name);
-    else renameat2(work, name, root, keyPath(key), 0);
+    else renameat2(work, name, ours, keyPath(key), 0);
   }
   close(work);
 }

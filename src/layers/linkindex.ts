@@ -4,7 +4,7 @@
 // lower layer is kept in the private directory there: so the remaining names still count two links, and only files with several
 // links are ever looked for in the index. With the last name below both go.
 
-import { EEXIST, ENOENT, EROFS, errnoName } from '../../protocol/errno.ts';
+import { EEXIST, EIO, ENOENT, ENOTDIR, EROFS, errnoName } from '../../protocol/errno.ts';
 import type { NodeId } from '../../protocol/types.ts';
 import { newIdentity } from '../inodes/table.ts';
 import {
@@ -34,10 +34,10 @@ import {
   takeEntry,
 } from './linkentries.ts';
 import { ensureSide } from './mirror.ts';
-import { openPrivateOf } from './private.ts';
+import { openPrivateOf, oursOf } from './private.ts';
 import { quietly } from './quietly.ts';
 import { redirectHandles } from './redirect.ts';
-import { PRIVATE_NAME, UPPER } from './setup.ts';
+import { UPPER } from './setup.ts';
 import { syncDirectory } from './sync.ts';
 import type { Temporary } from './temporary.ts';
 import { unterminated } from './xattrpolicy.ts';
@@ -62,13 +62,12 @@ function keyOf(layer: number, stat: Stat): string {
 
 const seen = new Stat();
 
-function rootOf(fs: FileSystem, layer: number): number {
-  return (fs.layers[layer] as { fd: number }).fd;
-}
-
-// Our directory was found to be ours alone when it was mounted, so a path through it is safe.
+// Our directory was found to be ours alone, so a path through it is safe. What stands in a folder's or a key's place is not believed: of the
+// first there is no index, and nothing can enter it; the second was an entry.
 function statKey(fs: FileSystem, layer: number, key: string): number {
-  return statx(rootOf(fs, layer), keyPath(key), AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, seen);
+  const found = statx(oursOf(fs, layer), keyPath(key), AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, seen);
+  if (found < 0) return found === -ENOTDIR ? -ENOENT : found;
+  return seen.isDirectory === (layer === UPPER) ? 0 : -EIO;
 }
 
 /** How many names a lower file has below, and whether one that came up is kept beside them. A negative errno in `left` when unknown. */
@@ -101,7 +100,7 @@ export function adoptName(
   return fs.caller.asDaemon(() => {
     const { left, kept } = namesBelow(fs, layer, key, stat);
     if (left < 0) return left;
-    const take = () => takeEntry(rootOf(fs, UPPER), key, left, kept, upper, name);
+    const take = () => takeEntry(oursOf(fs, UPPER), key, left, kept, upper, name);
     const taken = quietly(fs, parent, upper, take);
     // Another thread or host was first, with this name or with the last one.
     if (taken === -EEXIST) return 0;
@@ -152,12 +151,15 @@ function warnKept(fs: FileSystem, layer: number, name: CString, result: number):
 
 /**
  * The copy of a lower file, for a name that cannot be taken up now: the mount or the upper layer takes no names.
- * @param stat the lower file's attributes, which become the copy's. @returns the copy's path from the upper root, or a negative errno.
+ * @param stat the lower file's attributes, which become the copy's. @returns the copy's path from our directory there, or a negative errno.
  */
 export function copyOf(fs: FileSystem, layer: number, stat: Stat): CString | number {
   // The links are taken from the highest down.
-  const path = entryPath(keyOf(layer, stat), 1);
-  const found = fs.caller.asDaemon(() => statx(rootOf(fs, UPPER), path, AT_SYMLINK_NOFOLLOW, MASK, stat));
+  const key = keyOf(layer, stat);
+  const path = entryPath(key, 1);
+  const found = fs.caller.asDaemon(
+    () => statKey(fs, UPPER, key) || statx(oursOf(fs, UPPER), path, AT_SYMLINK_NOFOLLOW, MASK, stat),
+  );
   return found < 0 ? found : path;
 }
 
@@ -175,12 +177,12 @@ export function publishLinked(
   name: CString,
 ): number {
   const key = keyOf(layer, source);
-  const root = rootOf(fs, UPPER);
+  const ours = oursOf(fs, UPPER);
   const { left, kept } = namesBelow(fs, layer, key, source);
-  const made = left < 0 ? left : makeEntries(fs, root, key, copy, left);
+  const made = left < 0 ? left : makeEntries(fs, ours, key, copy, left);
   if (made < 0) return made;
-  const taken = quietly(fs, parent, upper, () => takeEntry(root, key, left, kept, upper, name));
-  if (taken < 0) takeBackEntries(fs, root, key, left);
+  const taken = quietly(fs, parent, upper, () => takeEntry(ours, key, left, kept, upper, name));
+  if (taken < 0) takeBackEntries(fs, ours, key, left);
   return taken;
 }
 
@@ -207,13 +209,13 @@ function settle(fs: FileSystem, layer: number, key: string): number {
   const found = statKey(fs, layer, key);
   if (found < 0) return found === -ENOENT ? 0 : found;
   const left = seen.nlink - 1;
-  const root = rootOf(fs, UPPER);
+  const ours = oursOf(fs, UPPER);
   if (left === 0) {
-    const removed = removeEntries(root, key);
+    const removed = removeEntries(ours, key);
     if (removed < 0) return removed;
   }
   const result =
-    left === 0 ? unlinkat(rootOf(fs, layer), keyPath(key), 0) : unlinkat(root, entryPath(key, left + 1), 0);
+    left === 0 ? unlinkat(oursOf(fs, layer), keyPath(key), 0) : unlinkat(ours, entryPath(key, left + 1), 0);
   return result === -ENOENT ? 0 : result;
 }
 
@@ -246,7 +248,7 @@ function keep(fs: FileSystem, dir: number, name: CString, layer: number, key: st
 /** Whether a name of a lower directory is of a file that has its copy. @returns 0 with the copy's attributes in `copy`. */
 export type FindCopy = (dir: number, inoLo: number, inoHi: number, name: CString, copy: Stat) => number;
 
-const LINKS = cstring(`${PRIVATE_NAME}/links`);
+const LINKS = cstring('links');
 
 /**
  * For the listing of a lower layer's directories, whose entries tell an inode number alone. Most often the index is empty, which one
@@ -254,7 +256,7 @@ const LINKS = cstring(`${PRIVATE_NAME}/links`);
  */
 export function copiesOf(fs: FileSystem, layer: number): FindCopy | undefined {
   const known = new Set<number>();
-  const fd = openat(rootOf(fs, UPPER), LINKS, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  const fd = openat(oursOf(fs, UPPER), LINKS, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   if (fd < 0) return undefined;
   const cursor = new DirentCursor(new Uint8Array(32768));
   const start = `${layer}-`;

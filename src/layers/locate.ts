@@ -21,13 +21,13 @@ import type { Stat } from '../sys/stat.ts';
 import type { FileSystem } from './filesystem.ts';
 import { adoptName, copyOf, isLinked } from './linkindex.ts';
 import { settle } from './locking.ts';
-import { isPrivate } from './private.ts';
+import { isPrivate, oursOf } from './private.ts';
 import { UPPER } from './setup.ts';
 import { side, topSide } from './sides.ts';
 
 const MASK = STATX_BASIC_STATS | STATX_BTIME;
 
-/** Where an object is found that has not the name itself: another link of it, by its path from the upper root. */
+/** Where an object is found that has not the name itself: another link of it, by its path from our directory on the upper layer. */
 export interface Borrowed {
   path: CString | undefined;
 }
@@ -121,7 +121,7 @@ export function place(fs: FileSystem, node: NodeId, out: Place): number {
   if (layer < 0) return layer === -ENOENT ? -ESTALE : layer;
   if (fs.stat.type !== fs.table.type(node)) return -ESTALE;
   out.layer = layer;
-  out.dir = side(fs, out.path ? ROOT_ID : out.ref.parent, layer);
+  out.dir = out.path ? oursOf(fs, UPPER) : side(fs, out.ref.parent, layer);
   out.name = out.path ?? out.ref.bytes;
   return 0;
 }

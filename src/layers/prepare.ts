@@ -23,8 +23,9 @@ import { close, open } from '../sys/fd.ts';
 import { getrlimit, ResourceLimit, RLIMIT_NOFILE } from '../sys/limits.ts';
 import { statx } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
+import { claim, NotOurs } from './claim.ts';
 import { EntryChanges } from './entrychanges.ts';
-import { type FileSystemSetup, type LayerSetup, type Policy, UPPER } from './setup.ts';
+import { type FileSystemSetup, type LayerSetup, type Policy, PRIVATE_NAME, UPPER } from './setup.ts';
 import { sweep } from './sweep.ts';
 
 /** The layers cannot be served; `message` names the thing and the mend. */
@@ -48,7 +49,11 @@ export interface PrepareOptions {
 const MOST_HANDLES = 1 << 20;
 
 export function prepareFileSystem(options: PrepareOptions): FileSystemSetup {
-  const layers = [options.upper, ...options.lower].map(openLayer);
+  const log = new Log(options.log, options.logLevel);
+  const { readOnly } = options.policy;
+  const layers = [options.upper, ...options.lower].map((path, index) =>
+    openLayer(path, index, readOnly, log),
+  );
   const region = reserve(options.inodeMemory, layers.length);
   enterRoot(new InodeTable(region), layers);
   const setup: FileSystemSetup = {
@@ -61,7 +66,7 @@ export function prepareFileSystem(options: PrepareOptions): FileSystemSetup {
     generation: randomBytes(4).readUInt32LE(),
     host: hostTag(),
   };
-  if (!options.policy.readOnly) sweep(setup, new Log(options.log, options.logLevel));
+  if (!readOnly) sweep(setup, log);
   return setup;
 }
 
@@ -70,7 +75,7 @@ function maySwitch(): boolean {
   return geteuid() === 0 && hasEffectiveCapability(CAP_SETUID) && hasEffectiveCapability(CAP_SETGID);
 }
 
-function openLayer(path: string): LayerSetup {
+function openLayer(path: string, index: number, readOnly: boolean, log: Log): LayerSetup {
   const fd = open(cstring(path), O_PATH | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) throw new SetupError(`cannot open the layer ${JSON.stringify(path)}: ${errnoName(-fd)}`);
   const probe = open(cstring(path), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -80,7 +85,15 @@ function openLayer(path: string): LayerSetup {
     );
   }
   close(probe);
-  return { path, fd };
+  try {
+    return { path, fd, ours: claim({ path, fd }, index, readOnly, log) };
+  } catch (error) {
+    if (!(error instanceof NotOurs)) throw error;
+    const what = `${index === UPPER ? 'upperdir' : 'lowerdir'} ${JSON.stringify(path)}`;
+    throw new SetupError(
+      `${PRIVATE_NAME} in ${what} ${error.message}, but migratefs keeps there what nobody else may touch: mount as its owner, or look at it and move it away`,
+    );
+  }
 }
 
 function reserve(bytes: number, layers: number): SharedArrayBuffer {

@@ -1,16 +1,17 @@
 // Our own directory in a layer's root, `.migratefs` (0700, the daemon's): the place of unpublished copies, which nobody else can
 // reach, rename or replace while they are made. The merged tree never shows it and lets nobody name it.
 
-import { EACCES, EEXIST, ENOTDIR } from '../../protocol/errno.ts';
+import { EACCES, EEXIST, ENOENT } from '../../protocol/errno.ts';
 import type { NodeId } from '../../protocol/types.ts';
 import { ROOT_ID } from '../inodes/table.ts';
+import { O_CLOEXEC } from '../sys/constants.ts';
 import { geteuid } from '../sys/credentials.ts';
 import { type CString, cstring } from '../sys/cstring.ts';
-import { close } from '../sys/fd.ts';
+import { close, dup3 } from '../sys/fd.ts';
 import { mkdirat } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
 import type { FileSystem } from './filesystem.ts';
-import { PRIVATE_NAME } from './setup.ts';
+import { type LayerSetup, PRIVATE_NAME } from './setup.ts';
 import { openSide } from './sides.ts';
 
 const NAME = cstring(PRIVATE_NAME);
@@ -29,33 +30,46 @@ export function isPrivate(parent: NodeId, name: CString): boolean {
 export type PrivateFolder = 'work' | 'aside' | 'links';
 
 /**
- * Opens a folder of our directory in one layer, making it if need be; call it as the daemon. The caller closes it.
- * @returns descriptor, or -EACCES / -ENOTDIR when something of that name is there that is not ours alone.
+ * Opens a folder of our directory in one layer, making it if need be. The caller closes it.
+ * @returns descriptor, -EACCES for anybody but the daemon and when something of that name is there that is not ours alone, -ENOTDIR when
+ * that is no directory, or another negative errno.
  */
-function openPrivate(root: number, folder: PrivateFolder): number {
-  const ours = openOwn(root, NAME);
-  if (ours < 0) return ours;
-  const fd = openOwn(ours, cstring(folder));
-  close(ours);
+export function openPrivateOf(fs: FileSystem, layer: number, folder: PrivateFolder): number {
+  if (!fs.caller.isDaemon) return -EACCES;
+  const { fd: root, ours } = fs.layers[layer] as LayerSetup;
+  const known = openOwn(ours, cstring(folder));
+  if (known >= 0) return known;
+  // Not made yet, or removed behind the mount: then the new one takes the old one's place, for all workers.
+  const made = openOwn(root, NAME);
+  if (made < 0) return made;
+  const fd = openOwn(made, cstring(folder));
+  if (fd >= 0) dup3(made, ours, O_CLOEXEC);
+  close(made);
   return fd;
 }
 
-/** As `openPrivate`, in a layer of the mount; -EACCES for anybody but the daemon, who alone may make it. */
-export function openPrivateOf(fs: FileSystem, layer: number, folder: PrivateFolder): number {
-  if (!fs.caller.isDaemon) return -EACCES;
-  return openPrivate((fs.layers[layer] as { fd: number }).fd, folder);
+/** Our directory in a layer, for paths in it: as the daemon alone may use them. */
+export function oursOf(fs: FileSystem, layer: number): number {
+  return (fs.layers[layer] as LayerSetup).ours;
 }
 
 const stat = new Stat();
 
 function openOwn(dir: number, name: CString): number {
-  const made = mkdirat(dir, name, 0o700);
-  if (made < 0 && made !== -EEXIST) return made;
-  const fd = openSide(dir, name, stat);
-  if (fd < 0) return fd === -ENOTDIR ? -ENOTDIR : fd;
-  if (stat.uid === geteuid() && (stat.mode & 0o077) === 0) return fd;
+  let fd = openSide(dir, name, stat);
+  if (fd === -ENOENT) {
+    const made = mkdirat(dir, name, 0o700);
+    if (made < 0 && made !== -EEXIST) return made;
+    fd = openSide(dir, name, stat);
+  }
+  if (fd < 0 || isOurs(stat)) return fd;
   close(fd);
   return -EACCES;
+}
+
+/** Whether a directory is the daemon's alone. An ACL that lets anybody else in would show in the group's bits. */
+export function isOurs(found: Stat): boolean {
+  return found.uid === geteuid() && (found.mode & 0o077) === 0;
 }
 
 let serial = 0;

@@ -9,6 +9,11 @@ export interface LayerSetup {
   readonly path: string;
   /** O_PATH | O_DIRECTORY descriptor of the layer's root. */
   readonly fd: number;
+  /**
+   * The same of our directory in it, found to be ours alone. As long as there is none, of a directory that holds nothing of ours, so that
+   * whoever looks finds nothing; the number stays when there is one (claim.ts, private.ts).
+   */
+  readonly ours: number;
 }
 
 /** What the mount options decide about the tree. */

@@ -3,48 +3,32 @@
 
 import { EEXIST, ENOENT, ENOTEMPTY, errnoName } from '../../protocol/errno.ts';
 import type { Log } from '../log/log.ts';
-import {
-  AT_REMOVEDIR,
-  DT_DIR,
-  O_CLOEXEC,
-  O_DIRECTORY,
-  O_NOFOLLOW,
-  O_PATH,
-  O_RDONLY,
-} from '../sys/constants.ts';
+import { AT_REMOVEDIR, DT_DIR, O_CLOEXEC, O_DIRECTORY, O_NOFOLLOW, O_RDONLY } from '../sys/constants.ts';
 import { type CString, cstring } from '../sys/cstring.ts';
 import { DirentCursor } from '../sys/dirents.ts';
 import { close, getdents, openat } from '../sys/fd.ts';
 import { unlinkat } from '../sys/path.ts';
 import { isUnfinishedLinks, removeLinks } from './linkentries.ts';
-import { type FileSystemSetup, PRIVATE_NAME } from './setup.ts';
+import type { FileSystemSetup } from './setup.ts';
+
+const WORK = cstring('work');
 
 export function sweep(setup: FileSystemSetup, log: Log): void {
-  for (const layer of setup.layers) {
-    const fd = openWork(layer.fd);
+  for (const { path, ours } of setup.layers) {
+    const fd = openat(ours, WORK, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd === -ENOENT) continue;
-    if (fd < 0) {
-      log.warn('sweep_failed', { layer: layer.path, error: errnoName(-fd) });
-      continue;
-    }
-    sweepDirectory(fd, layer.path, setup.host, log);
-    close(fd);
+    const swept = fd < 0 ? fd : sweepDirectory(fd, path, setup.host, log);
+    if (swept < 0) log.warn('sweep_failed', { layer: path, error: errnoName(-swept) });
+    if (fd >= 0) close(fd);
   }
 }
 
-function openWork(root: number): number {
-  const ours = openat(root, cstring(PRIVATE_NAME), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  if (ours < 0) return ours;
-  const fd = openat(ours, cstring('work'), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  close(ours);
-  return fd;
-}
-
-function sweepDirectory(dir: number, path: string, host: string, log: Log): void {
+/** @returns 0, or the errno of reading the directory. */
+function sweepDirectory(dir: number, path: string, host: string, log: Log): number {
   const cursor = new DirentCursor(new Uint8Array(32768));
   for (;;) {
     const count = getdents(dir, cursor.bytes);
-    if (count <= 0) break;
+    if (count <= 0) return count;
     cursor.load(count);
     while (cursor.next()) {
       if (cursor.isDot || !isLeftover(cursor.name, host)) continue;

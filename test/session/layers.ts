@@ -34,7 +34,10 @@ export function prepareLayers(folder: string, policy: Partial<typeof POLICY> = {
 
 /** Closes what `prepareLayers` opened. */
 export function releaseLayers(setup: FileSystemSetup): void {
-  for (const { fd } of setup.layers) close(fd);
+  for (const { fd, ours } of setup.layers) {
+    close(fd);
+    close(ours);
+  }
   if (setup.log.kind === 'file') close(setup.log.fd);
 }
 

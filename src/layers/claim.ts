@@ -1,0 +1,98 @@
+// Our directory in each layer at the start of a mount: whoever may write to a layer's root could be first with that name, and what
+// lies in it decides what users see (the link index). So it is made before there are users, is found to be ours alone, and stays open: from
+// then on it is reached by its descriptor, whatever becomes of its name.
+
+import { EACCES, EEXIST, ENOENT, ENOTDIR, errnoName } from '../../protocol/errno.ts';
+import type { Log } from '../log/log.ts';
+import {
+  AT_EMPTY_PATH,
+  AT_REMOVEDIR,
+  O_CLOEXEC,
+  O_DIRECTORY,
+  O_PATH,
+  STATX_BASIC_STATS,
+} from '../sys/constants.ts';
+import { geteuid } from '../sys/credentials.ts';
+import { cstring, EMPTY } from '../sys/cstring.ts';
+import { close, open } from '../sys/fd.ts';
+import { mkdirat, statx, unlinkat } from '../sys/path.ts';
+import { Stat } from '../sys/stat.ts';
+import { copyTimes } from './copymeta.ts';
+import { isOurs } from './private.ts';
+import { PRIVATE_NAME, UPPER } from './setup.ts';
+import { openSide } from './sides.ts';
+
+const NAME = cstring(PRIVATE_NAME);
+const root = new Stat();
+const found = new Stat();
+
+/** What stands in our directory's place is not to be trusted; `message` says why. */
+export class NotOurs extends Error {
+  override readonly name = 'NotOurs';
+}
+
+/** @returns the descriptor that `LayerSetup.ours` describes. @throws NotOurs, but for a mount that changes nothing: that believes nothing either */
+export function claim(
+  layer: { path: string; fd: number },
+  index: number,
+  readOnly: boolean,
+  log: Log,
+): number {
+  const known = statx(layer.fd, EMPTY, AT_EMPTY_PATH, STATX_BASIC_STATS, root);
+  let fd = known < 0 ? known : openSide(layer.fd, NAME, found);
+  if (fd === -ENOENT) {
+    if (readOnly || (index !== UPPER && isDaemonsAlone(root))) return openNothing();
+    fd = make(layer.fd);
+    if (fd === -EEXIST) return claim(layer, index, readOnly, log); // another host was first
+  }
+  const fault = faultOf(fd);
+  if (fault !== undefined) {
+    if (!readOnly) throw new NotOurs(fault);
+    log.warn('private_not_ours', { layer: layer.path, why: fault });
+  } else if (fd < 0) log.warn('private_missing', { layer: layer.path, error: errnoName(-fd) });
+  else if (isOurs(found)) return fd;
+  else if (readOnly || index !== UPPER) {
+    log.warn('private_of_another', { layer: layer.path, uid: found.uid });
+    return fd;
+  } else throw new NotOurs(`belongs to the user ${found.uid}`);
+  if (fd >= 0) close(fd);
+  return openNothing();
+}
+
+/** Nobody else can make a name in the layer's root. */
+function isDaemonsAlone(stat: Stat): boolean {
+  return stat.uid === geteuid() && (stat.mode & 0o022) === 0;
+}
+
+/** @returns why what was found is neither ours nor root's alone; undefined when it is, or when nothing could be made. */
+function faultOf(fd: number): string | undefined {
+  if (fd === -ENOTDIR) return 'is not a directory';
+  if (fd < 0) return undefined;
+  const { uid, mode } = found;
+  if (found.devMajor !== root.devMajor || found.devMinor !== root.devMinor)
+    return 'is on another file system than the layer';
+  if (uid !== geteuid() && uid !== 0) return `belongs to the user ${uid}`;
+  return (mode & 0o077) === 0 ? undefined : `may be reached by others (mode ${(mode & 0o7777).toString(8)})`;
+}
+
+/** The root's times stay what they were: nothing has been put in that users see. */
+function make(layer: number): number {
+  const made = mkdirat(layer, NAME, 0o700);
+  if (made < 0) return made;
+  const fd = openSide(layer, NAME, found);
+  const ours = fd >= 0 && isOurs(found);
+  if (!ours) unlinkat(layer, NAME, AT_REMOVEDIR); // a server that squashes root has given it to somebody else
+  copyTimes(layer, root);
+  if (ours || fd < 0) return fd;
+  close(fd);
+  return -EACCES;
+}
+
+const NOTHING = cstring('/proc/self/fdinfo');
+
+/** A directory in which no name of ours can ever be: its names are numbers. */
+function openNothing(): number {
+  const fd = open(NOTHING, O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) throw new Error(`cannot open /proc/self/fdinfo: ${errnoName(-fd)}; mount /proc`);
+  return fd;
+}
