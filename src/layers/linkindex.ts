@@ -77,6 +77,12 @@ function namesBelow(fs: FileSystem, layer: number, key: string, stat: Stat): { l
   return { left: found < 0 ? found : seen.nlink - 1, kept: true };
 }
 
+/** Whether a lower file that was found with several names has its copy by now. A negative errno when that cannot be asked. */
+export function isCopied(fs: FileSystem, layer: number, stat: Stat): number {
+  const known = fs.caller.asDaemon(() => statKey(fs, UPPER, keyOf(layer, stat)));
+  return known === -ENOENT ? 0 : known < 0 ? known : 1;
+}
+
 /**
  * Gives a lower name the copy that its file has had already, and takes the name away from the lower layer.
  * @param dir the lower directory. @returns 0 when the name is on the upper layer now, -ENOENT when the file has not been copied, or a

@@ -10,6 +10,7 @@ import { close } from '../sys/fd.ts';
 import { Stat } from '../sys/stat.ts';
 import type { FileSystem } from './filesystem.ts';
 import { forget } from './forget.ts';
+import { isCopied, isLinked } from './linkindex.ts';
 import { type Borrowed, locate } from './locate.ts';
 import { settle } from './locking.ts';
 import { rebind } from './rebind.ts';
@@ -26,13 +27,22 @@ export function lookup(fs: FileSystem, parent: NodeId, name: CString): number {
     const layer = locate(fs, parent, name, fs.stat, elsewhere);
     if (layer < 0) return layer;
     const node = intern(fs, parent, name, layer, fs.stat, stamp);
-    if (node !== -EAGAIN) return node;
+    if (node !== -EAGAIN && (node < 0 || isCurrent(fs, layer))) return node;
+    if (node !== -EAGAIN) {
+      forget(fs, node as NodeId, 1);
+      continue;
+    }
     // A copy-up, rename or removal ended between the question and its answer, or is about to.
     const changing = fs.table.find(parent, name);
     const settled = changing ? settle(fs, changing) : 0;
     if (settled < 0) return settled;
   }
   return -ESTALE;
+}
+
+// A file may have come up by another name since this one was found below: the stamp of this one did not tell, if it was not known then.
+function isCurrent(fs: FileSystem, layer: number): boolean {
+  return layer === UPPER || !isLinked(fs.stat) || isCopied(fs, layer, fs.stat) === 0;
 }
 
 const ATTEMPTS = 16;
