@@ -154,6 +154,10 @@ export const metadataCalls = {
   // The value as text, one character for each byte; `size` is the room for it, 0 asks for the length alone.
   getxattr: (path: Path, name: string, size = value.length) =>
     shown(xattr.getxattr(bytesOf(path), bytesOf(name), value, size)),
+  /** The length of a value, as it is told to who has room for `size` bytes; of a symlink itself. */
+  xattrSize: (path: Path, name: string, size: number) =>
+    xattr.lgetxattr(bytesOf(path), bytesOf(name), value, size),
+  listSize: (path: Path, size: number) => xattr.listxattr(bytesOf(path), value, size),
   lgetxattr: (path: Path, name: string, size = value.length) =>
     shown(xattr.lgetxattr(bytesOf(path), bytesOf(name), value, size)),
   fgetxattr: (fd: number, name: string, size = value.length) =>
