@@ -57,6 +57,8 @@ export interface Checks {
   changes: (path: Path, times: readonly TimeName[], act: () => void, moved?: Path) => void;
   /** Runs as another user: real and effective ids and groups. Root only. */
   as: <T>(user: User, act: () => T) => T;
+  /** Runs with the real ids of one user and the effective ones and groups of another, as a set-user-id program does. */
+  asRealAndEffective: <T>(real: User, effective: User, act: () => T) => T;
   /** Another process, in the same directory, which makes the same calls: `c.other().open('f', O_RDWR)`. One more for each number. */
   other: (number?: number) => Calls;
   /** A call in the other process that may wait: it is begun, and `result` waits for its end; `ended` asks whether it has come. */
@@ -199,7 +201,8 @@ export function contextFor(setting: Setting): Context {
         }
       }
     },
-    as: asUser,
+    as: (user, act) => asUser(user, act),
+    asRealAndEffective: (real, effective, act) => asUser(effective, act, real),
     other: (number = 0) => others(number).calls,
     otherBegins: (name, args, number = 0) => others(number).begin(name, args) as never,
     otherExits: (number = 0) => others(number).exit(),

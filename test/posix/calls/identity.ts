@@ -30,19 +30,19 @@ function must(result: number, what: string): void {
   if (result < 0) throw new Error(`${what}: ${errnoName(result)}`);
 }
 
-function become({ uid, gid, groups = [] }: User): void {
+function become({ uid, gid, groups = [] }: User, real: User = { uid, gid }): void {
   must(setgroups(Uint32Array.from(groups), groups.length), 'setgroups');
-  must(outcome(c_setres(SYS_setresgid, gid, gid, UNCHANGED)), 'setresgid');
-  must(outcome(c_setres(SYS_setresuid, uid, uid, UNCHANGED)), 'setresuid');
+  must(outcome(c_setres(SYS_setresgid, real.gid, gid, UNCHANGED)), 'setresgid');
+  must(outcome(c_setres(SYS_setresuid, real.uid, uid, UNCHANGED)), 'setresuid');
   // Whoever changes his ids loses the way to his own /proc/self/fd, which a program started as this user would have.
   must(outcome(c_prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)), 'prctl');
 }
 
-/** Runs `act` as another user. Only root can. */
-export function asUser<T>(user: User, act: () => T): T {
+/** Runs `act` as another user. Only root can. @param real whose real ids it has, if not the same */
+export function asUser<T>(user: User, act: () => T, real?: User): T {
   waitForGroups(user);
   try {
-    become(user);
+    become(user, real);
     return act();
   } finally {
     must(outcome(c_setres(SYS_setresuid, 0, 0, 0)), 'setresuid back');
