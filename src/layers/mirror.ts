@@ -45,7 +45,7 @@ export function mirror(fs: FileSystem, node: NodeId, layer: number): number {
   if (!fs.table.nameOf(node, ref)) return -ESTALE;
   const parent = mirror(fs, ref.parent, layer);
   if (parent < 0) return parent;
-  const hider = findHider(fs, ref.parent, ref.bytes, layer);
+  const hider = asEither(fs, () => findHider(fs, ref.parent, ref.bytes, layer));
   if (hider < 0) return hider;
   const top = topSide(fs, node);
   if (top < 0) return top === -ENOENT ? -ESTALE : top;
@@ -54,10 +54,15 @@ export function mirror(fs: FileSystem, node: NodeId, layer: number): number {
     const entered = quietly(fs, ref.parent, parent, () => makeSide(fs, source, layer, parent, ref.bytes));
     return entered === 0 ? syncDirectory(parent) : entered;
   };
-  let made = fs.caller.asDaemon(make);
-  if (made === -EACCES || made === -EPERM) made = make();
+  const made = asEither(fs, make);
   if (made < 0 && made !== -EEXIST) return made;
   return adoptMade(fs, node, layer, parent, ref.bytes, top);
+}
+
+/** Does something as the daemon, who may come where the caller stands without a way to it; as the caller where a server squashes root. */
+function asEither(fs: FileSystem, work: () => number): number {
+  const result = fs.caller.asDaemon(work);
+  return result === -EACCES || result === -EPERM ? work() : result;
 }
 
 /** A non-directory of that name further up would hide what is made. @returns 0, -ENOTDIR, or the errno of a layer that cannot be asked. */
@@ -113,7 +118,7 @@ function adoptMade(
   top: number,
 ): number {
   const stat = new Stat();
-  const fd = openSide(parent, name, stat);
+  const fd = asEither(fs, () => openSide(parent, name, stat));
   const kept = fd < 0 ? fd : adoptSide(fs, node, layer, fd, stat);
   const identity = newIdentity();
   if (kept >= 0 && layer < top && fs.table.dirIdentity(node, layer, identity)) rebind(fs, node, identity);

@@ -56,6 +56,10 @@ async function load(): Promise<Case[]> {
 /** Each case's directory: short, so that a path in it has room, and the same whatever else runs. */
 const directoryOf = (number: number) => `c${number}`;
 
+/** A number of the case's own, whatever other cases there are. */
+const drawn = (name: string) =>
+  [...name].reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) & 0xffff, 0);
+
 const MAGIC: Record<number, FileSystemName> = {
   61267: 'ext4',
   1481003842: 'xfs',
@@ -182,7 +186,7 @@ function runLayout(
     const fs = fileSystemOf(upper);
     for (const [number, each] of cases.entries()) {
       if (skipReason(each, fs) !== undefined) continue;
-      const placed = place?.(each.given ?? {}, number) ?? [];
+      const placed = place?.(each.given ?? {}, drawn(each.name)) ?? [];
       for (const [i, root] of [upper, ...lower].entries()) {
         if (placed[i]?.length) build(`${root}/${directoryOf(number)}`, placed[i]);
       }
