@@ -70,6 +70,8 @@ export const fileCalls = {
   write: (file: number, data: Data) => fd.write(file, dataOf(data), data.length),
   pwrite: (file: number, data: Data, offset: Wide) => fd.pwrite(file, dataOf(data), data.length, offset),
   lseek: (file: number, offset: Wide, whence = SEEK_SET) => Number(fd.lseek(file, offset, whence)),
+  /** lseek, exact where a position passes 2^53, as a directory's may. */
+  seek: (file: number, offset: Wide, whence: number) => fd.lseek(file, offset, whence),
   truncate: (path: Path, size: Wide) => truncate(bytesOf(path), size),
   ftruncate: (file: number, size: Wide) => fd.ftruncate(file, size),
   fallocate: (file: number, mode: number, offset: Wide, length: Wide) =>
