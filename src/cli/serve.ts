@@ -40,6 +40,7 @@ export async function serve({ request, options, daemon }: Service): Promise<numb
     upper: paths.upper.path,
     policy: policyOf(options),
     inodeMemory: options.inodeMemory,
+    keepHandles: options.handles === 'keep',
     log,
     logLevel: request.debug ? 'debug' : 'info',
   });

@@ -2,7 +2,7 @@
 // end parents that only waited for them. Descriptors cannot be closed under the mutex nor by whoever happened to
 // drop the last reference: dead nodes that hold some wait in a list until a caller takes them for closing.
 
-import type { Dentries } from './dentries.ts';
+import { DENTRY, type Dentries } from './dentries.ts';
 import type { Directories } from './directories.ts';
 import { NODE, type Nodes } from './nodes.ts';
 import { HEADER, type Region } from './region.ts';
@@ -20,23 +20,25 @@ export class Lifetime {
     this.#directories = directories;
   }
 
-  /** Ends the node if nothing keeps it, and then its parents if nothing keeps them. */
-  settle(slot: number): void {
+  /** Ends the node if nothing keeps it, and then its parents if nothing keeps them. @param letGo names keep none */
+  settle(slot: number, letGo = false): void {
     const nodes = this.#nodes;
-    let dead = this.#kill(slot, 0);
+    let dead = this.#kill(slot, 0, letGo);
     while (dead !== 0) {
       const node = dead;
       dead = nodes.get(node, NODE.next);
       for (let name = nodes.get(node, NODE.firstName); name !== 0; name = nodes.get(node, NODE.firstName)) {
-        dead = this.#kill(this.#dentries.drop(name), dead);
+        dead = this.#kill(this.#dentries.drop(name), dead, letGo);
       }
       this.#bury(node);
     }
   }
 
-  /** Ends a name, and its parent if it only waited for that. */
+  /** Ends a name, and its parent and its node if they only waited for that. */
   drop(dentry: number): void {
+    const node = this.#dentries.get(dentry, DENTRY.node);
     this.settle(this.#dentries.drop(dentry));
+    this.settle(node);
   }
 
   /** Hands out the descriptors of dead nodes: the caller closes them. */
@@ -54,8 +56,8 @@ export class Lifetime {
   }
 
   // Dead nodes are linked through the field that their identity chain no longer needs.
-  #kill(slot: number, stack: number): number {
-    if (!this.#nodes.idle(slot)) return stack;
+  #kill(slot: number, stack: number, letGo: boolean): number {
+    if (!this.#nodes.idle(slot, letGo)) return stack;
     this.#nodes.kill(slot);
     this.#nodes.set(slot, NODE.next, stack);
     return slot;

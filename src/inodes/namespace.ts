@@ -166,8 +166,10 @@ export class Namespace {
     if (there === 0) {
       if (dentries.create(dir, name, hash, slot) === 0) return -ENOMEM;
     } else if (dentries.get(there, DENTRY.node) !== slot) {
+      const old = dentries.get(there, DENTRY.node);
       dentries.assign(there, slot);
       dentries.touch(hash);
+      this.#lifetime.settle(old);
     }
     if (before !== 0 && before !== there) {
       dentries.touch(dentries.get(before, DENTRY.hash));
@@ -180,9 +182,9 @@ export class Namespace {
     const slot = this.#dentries.get(dentry, DENTRY.node);
     const id = this.#nodes.id(slot);
     this.#dentries.touch(this.#dentries.get(dentry, DENTRY.hash));
-    this.#lifetime.drop(dentry);
     // A directory has one name: without it, its object is deleted, and the layer may give its number to a new one.
     if (this.#nodes.type(slot) === S_IFDIR) this.#nodes.orphan(slot);
+    this.#lifetime.drop(dentry);
     return id;
   }
 
@@ -205,6 +207,7 @@ export class Namespace {
       displaced = this.#nodes.id(other);
       dentries.assign(to, slot);
       if (this.#nodes.type(other) === S_IFDIR) this.#nodes.orphan(other);
+      this.#lifetime.settle(other);
     }
     dentries.touch(oldHash);
     dentries.touch(dentries.get(to, DENTRY.hash));

@@ -46,10 +46,13 @@ const GENERATION_SHIFT = 4;
 export class Nodes extends Pool {
   readonly #index: Buckets;
   readonly #hash: Hash;
+  /** Whether a name keeps a node. */
+  readonly keeps: boolean;
 
   constructor(region: Region, hash: Hash) {
     super(region.words('nodes'), NODE_WORDS, NODE.next, region.header, HEADER.nodePool);
     this.#hash = hash;
+    this.keeps = region.header[HEADER.keep] === 1;
     this.#index = new Buckets(
       region.words('nodeBuckets'),
       region.header,
@@ -154,9 +157,10 @@ export class Nodes extends Pool {
     this.set(slot, NODE.lookupsHi, Math.floor(count / TWO_32));
   }
 
-  /** Whether nothing keeps the node: no lookup, no child, no open handle, no lock. */
-  idle(slot: number): boolean {
+  /** Whether nothing keeps the node: no lookup, no child, no open handle, no lock; and no name where names do, unless they are let go. */
+  idle(slot: number, letGo = false): boolean {
     return (
+      (!this.keeps || letGo || this.get(slot, NODE.names) === 0) &&
       slot !== ROOT_SLOT &&
       (this.get(slot, NODE.header) & LIVE) !== 0 &&
       this.get(slot, NODE.lookupsLo) === 0 &&

@@ -31,6 +31,9 @@ export interface TableStats {
   retiredSlots: number;
 }
 
+/** Nodes that are looked at in one critical section. */
+const LET_GO = 1 << 14;
+
 type Interrupted = () => boolean;
 
 const MUTEXES = [HEADER.tableMutex, HEADER.handleMutex, HEADER.numberMutex, HEADER.structure];
@@ -254,6 +257,24 @@ export class TableParts {
 
   forgetNumber(device: number, inoLo: number, inoHi: number): void {
     this.numbers.forgetNumber(device, inoLo, inoHi);
+  }
+
+  /** Whether nodes that the kernel has forgotten are kept, see `ReserveOptions`. */
+  get keeps(): boolean {
+    return this.nodes.keeps;
+  }
+
+  /** Ends nodes that are kept by their names alone, from `slot` (1 at first) on, and pushes their descriptors. @returns where to go on, 0 at the end */
+  letGo(slot: number, closing: number[]): number {
+    this.mutex.lock();
+    try {
+      const end = Math.min(slot + LET_GO, this.nodes.high + 1);
+      for (let each = slot; each < end; each++) this.lifetime.settle(each, true);
+      this.lifetime.reap(closing);
+      return end > this.nodes.high ? 0 : end;
+    } finally {
+      this.mutex.unlock();
+    }
   }
 
   stats(): TableStats {

@@ -32,6 +32,7 @@ export const HEADER = {
   clockHand: 133,
   devices: 134,
   counter: 136, // 2 words
+  keep: 138, // whether nodes are kept after the kernel has forgotten them
   owners: 512, // 2 words for each, see owners.ts
 } as const;
 
@@ -62,6 +63,8 @@ export interface ReserveOptions {
   bytes: number;
   layers: number;
   handles: number;
+  /** Nodes that have a name stay after the kernel has forgotten them, until `letGo`: their ids are in file handles. */
+  keep?: boolean;
 }
 
 type AreaName =
@@ -128,6 +131,7 @@ export class Region {
     header[HEADER.version] = VERSION;
     header[HEADER.layers] = options.layers;
     header[HEADER.handles] = options.handles;
+    header[HEADER.keep] = options.keep ? 1 : 0;
     randomFillSync(header, HEADER.seed, 2);
     Atomics.store(header, HEADER.magic, MAGIC);
     return new Region(buffer);

@@ -1,6 +1,7 @@
 // Lookup counts taken back: by the kernel's FORGET, or by an operation that failed after it had counted one.
 
 import type { Int64, NodeId } from '../../protocol/types.ts';
+import type { InodeTable } from '../inodes/table.ts';
 import { close } from '../sys/fd.ts';
 import type { FileSystem } from './filesystem.ts';
 
@@ -9,4 +10,15 @@ export function forget(fs: FileSystem, node: NodeId, count: Int64): void {
   const closing: number[] = [];
   fs.table.forget(node, count, closing);
   for (let i = 0; i < closing.length; i++) close(closing[i] as number);
+}
+
+/** With `handles=keep`, ends the nodes that are kept for file handles alone: room is needed. @returns false where none are kept */
+export function letGo(table: InodeTable): boolean {
+  if (!table.keeps) return false;
+  for (let slot = 1; slot !== 0; ) {
+    const closing: number[] = [];
+    slot = table.letGo(slot, closing);
+    for (const fd of closing) close(fd);
+  }
+  return true;
 }

@@ -9,7 +9,8 @@ import { close } from '../sys/fd.ts';
 import { faccessat, readlinkat } from '../sys/path.ts';
 import { fstatfs, type StatFs } from '../sys/statfs.ts';
 import type { FileSystem } from './filesystem.ts';
-import { anyDescriptor, attributes, newPlace, openObject, place } from './locate.ts';
+import { forget } from './forget.ts';
+import { anyDescriptor, attributes, isSameObject, newPlace, openObject, place } from './locate.ts';
 import { UPPER } from './setup.ts';
 import { side, topSide } from './sides.ts';
 
@@ -56,8 +57,13 @@ export function lookupDot(fs: FileSystem, node: NodeId, up: boolean): number {
     if (!fs.table.nameOf(node, ref)) return fs.table.exists(node) ? -ENOENT : -ESTALE;
     found = ref.parent;
   }
-  const layer = attributes(fs, found);
-  if (layer < 0) return layer;
+  // Counted first: nothing else may keep it.
   const counted = fs.table.count(found);
-  return counted < 0 ? counted : found;
+  if (counted < 0) return counted;
+  const layer = attributes(fs, found);
+  // The name may show another object by now, which the handle is not of.
+  const same = fs.table.type(found) === S_IFDIR || isSameObject(fs, found, layer, fs.stat);
+  if (layer >= 0 && same) return found;
+  forget(fs, found, 1);
+  return layer < 0 ? layer : -ESTALE;
 }

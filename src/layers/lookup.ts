@@ -1,7 +1,7 @@
 // LOOKUP: a name becomes a node that the kernel holds. What a name shows is known by layer, device and inode, so the same object
 // keeps its node and another object that has taken the name gets a new one.
 
-import { EAGAIN, ENOENT, ESTALE } from '../../protocol/errno.ts';
+import { EAGAIN, ENOENT, ENOMEM, ESTALE } from '../../protocol/errno.ts';
 import type { NodeId } from '../../protocol/types.ts';
 import { type NewNode, newIdentity, newNewNode, ROOT_ID } from '../inodes/table.ts';
 import { S_IFDIR } from '../sys/constants.ts';
@@ -9,7 +9,7 @@ import type { CString } from '../sys/cstring.ts';
 import { close } from '../sys/fd.ts';
 import { Stat } from '../sys/stat.ts';
 import type { FileSystem } from './filesystem.ts';
-import { forget } from './forget.ts';
+import { forget, letGo } from './forget.ts';
 import { isCopied, isLinked } from './linkindex.ts';
 import { type Borrowed, locate } from './locate.ts';
 import { settle } from './locking.ts';
@@ -27,6 +27,7 @@ export function lookup(fs: FileSystem, parent: NodeId, name: CString): number {
     const layer = locate(fs, parent, name, fs.stat, elsewhere);
     if (layer < 0) return layer;
     const node = intern(fs, parent, name, layer, fs.stat, stamp);
+    if (node === -ENOMEM && letGo(fs.table)) continue;
     if (node !== -EAGAIN && (node < 0 || isCurrent(fs, layer))) return node;
     if (node !== -EAGAIN) {
       forget(fs, node as NodeId, 1);

@@ -41,6 +41,8 @@ export interface PrepareOptions {
   readonly policy: Omit<Policy, 'switchCredentials'>;
   /** Bytes to reserve for the inode table. */
   readonly inodeMemory: number;
+  /** Whether file handles outlive the kernel's memory of their objects. */
+  readonly keepHandles: boolean;
   readonly log: LogTarget;
   readonly logLevel: LogLevel;
 }
@@ -54,7 +56,7 @@ export function prepareFileSystem(options: PrepareOptions): FileSystemSetup {
   const layers = [options.upper, ...options.lower].map((path, index) =>
     openLayer(path, index, readOnly, log),
   );
-  const region = reserve(options.inodeMemory, layers.length);
+  const region = reserve(options, layers.length);
   enterRoot(new InodeTable(region), layers);
   const setup: FileSystemSetup = {
     region,
@@ -96,11 +98,14 @@ function openLayer(path: string, index: number, readOnly: boolean, log: Log): La
   }
 }
 
-function reserve(bytes: number, layers: number): SharedArrayBuffer {
+function reserve(
+  { inodeMemory: bytes, keepHandles: keep }: PrepareOptions,
+  layers: number,
+): SharedArrayBuffer {
   const limit = new ResourceLimit();
   const known = getrlimit(RLIMIT_NOFILE, limit) === 0 ? Number(limit.soft) : MOST_HANDLES;
   try {
-    return InodeTable.reserve({ bytes, layers, handles: Math.min(known, MOST_HANDLES) });
+    return InodeTable.reserve({ bytes, layers, handles: Math.min(known, MOST_HANDLES), keep });
   } catch (error) {
     throw new SetupError(
       `cannot reserve ${bytes} bytes of address space for the inode table (${String(error)}); give a smaller inode-memory=, or allow overcommit`,

@@ -19,6 +19,7 @@ export interface MountOptions {
   readonly permissions: 'default' | 'layer';
   readonly cache: 'none' | 'shared' | 'exclusive';
   readonly locks: 'local';
+  readonly handles: 'forget' | 'keep';
   readonly threads: number;
   /** Bytes. */
   readonly inodeMemory: number;
@@ -58,6 +59,7 @@ export function parseOptions(text: string | readonly string[], caller: Caller = 
     permissions,
     cache: permissions === 'layer' ? 'none' : chosen('cache'),
     locks: chosen('locks'),
+    handles: chosen('handles'),
     threads: (values.get('threads') as number | undefined) ?? Math.min(16, Math.max(4, 2 * caller.cores)),
     inodeMemory: (values.get('inode-memory') as number | undefined) ?? parseSize(initial('inode-memory')),
     logFile: values.get('log-file') as string | undefined,

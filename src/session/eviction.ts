@@ -6,6 +6,7 @@
 
 import type { NodeId } from '../../protocol/index.ts';
 import { type InodeTable, newNameRef } from '../inodes/table.ts';
+import { letGo } from '../layers/forget.ts';
 import type { Notifier } from './notify.ts';
 import { inodeKey, workingDirectories } from './working-directories.ts';
 
@@ -47,6 +48,7 @@ export class Eviction {
     if (this.#timer !== undefined) return;
     this.#lowest = Number.POSITIVE_INFINITY;
     this.#idleRounds = 0;
+    letGo(this.#options.table);
     this.#round();
   }
 

@@ -17,7 +17,7 @@ const parse = (more: string, caller = ROOT) => parseOptions(`${LAYERS},${more}`,
 t.test('what is given', async (t) => {
   // biome-ignore format: a table
   const cases: [string, Partial<MountOptions>][] = [
-    ['', { lower: ['/a'], upper: '/b', metadata: 'layer', xattrs: 'strict', permissions: 'default', cache: 'shared', locks: 'local', threads: 8, inodeMemory: 8 * 2 ** 30, flags: 0, readOnly: false, autoUnmount: false, nonempty: false, allowOther: true, fsname: undefined, logFile: undefined, kernel: [] }],
+    ['', { lower: ['/a'], upper: '/b', metadata: 'layer', xattrs: 'strict', permissions: 'default', cache: 'shared', locks: 'local', handles: 'forget', threads: 8, inodeMemory: 8 * 2 ** 30, flags: 0, readOnly: false, autoUnmount: false, nonempty: false, allowOther: true, fsname: undefined, logFile: undefined, kernel: [] }],
     ['lower=drain,locks=local,subtype=migratefs', { cache: 'shared' }],
     ['metadata=copyup,xattrs=best-effort,cache=exclusive', { metadata: 'copyup', xattrs: 'best-effort', cache: 'exclusive' }],
     ['permissions=layer', { permissions: 'layer', cache: 'none' }],

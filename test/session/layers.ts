@@ -27,6 +27,7 @@ export function prepareLayers(folder: string, policy: Partial<typeof POLICY> = {
     lower: [lower],
     policy: { ...POLICY, ...policy },
     inodeMemory: 64 << 20,
+    keepHandles: false,
     log,
     logLevel: 'debug',
   });
