@@ -4,7 +4,15 @@
 import { EINVAL, errnoName } from '../../protocol/errno.ts';
 import type { NodeId } from '../../protocol/types.ts';
 import { newIdentity } from '../inodes/table.ts';
-import { O_CLOEXEC, O_DIRECT, O_NOATIME, O_NONBLOCK, O_RDONLY, S_IFREG } from '../sys/constants.ts';
+import {
+  O_ACCMODE,
+  O_APPEND,
+  O_CLOEXEC,
+  O_DIRECT,
+  O_NOATIME,
+  O_NONBLOCK,
+  S_IFREG,
+} from '../sys/constants.ts';
 import { close, dup3, open as reopen } from '../sys/fd.ts';
 import { procPath } from '../sys/path.ts';
 import type { Stat } from '../sys/stat.ts';
@@ -38,12 +46,15 @@ export function redirectHandles(fs: FileSystem, node: NodeId, copy: number, made
   }
 }
 
+/** One that can write was opened through /proc/PID/fd, of a file that had lost the name it was opened by and still has another below. */
+const KEPT = O_ACCMODE | O_APPEND | O_DIRECT | O_NOATIME;
+
 function redirect(fs: FileSystem, handle: number, copy: number): void {
-  const flags = fs.table.handleFlags(handle) & (O_DIRECT | O_NOATIME);
+  const flags = (fs.table.handleFlags(handle) & KEPT) | O_NONBLOCK | O_CLOEXEC;
   const path = procPath(copy);
-  let fd = reopen(path, flags | O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  let fd = reopen(path, flags);
   // The new storage may have no O_DIRECT, which the reader then does without.
-  if (fd === -EINVAL) fd = reopen(path, (flags & ~O_DIRECT) | O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  if (fd === -EINVAL) fd = reopen(path, flags & ~O_DIRECT);
   const result = fd < 0 ? fd : dup3(fd, handle, O_CLOEXEC);
   if (fd >= 0) close(fd);
   if (result < 0) fs.log.error('redirect_failed', { handle, error: errnoName(-result) });

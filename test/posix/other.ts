@@ -4,6 +4,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { EINTR } from '../../protocol/errno.ts';
 import { O_CLOEXEC, POLLHUP, POLLIN } from '../../src/sys/constants.ts';
 import { pipe2, poll, read, write } from '../../src/sys/fd.ts';
 import { type Calls, calls } from './calls/index.ts';
@@ -65,7 +66,10 @@ export class Other {
 
   /** @returns whether something has come within the time */
   #wait(milliseconds: number): boolean {
-    const events = sure(poll(this.#from, POLLIN, milliseconds), 'poll');
+    let events: number;
+    do events = poll(this.#from, POLLIN, milliseconds);
+    while (events === -EINTR); // a child has ended
+    sure(events, 'poll');
     if ((events & POLLIN) === 0) {
       if ((events & POLLHUP) !== 0) throw new Error('the other process has ended');
       return false;

@@ -2,10 +2,10 @@
 // be begun and its outcome asked for later, so that a case can look at a process that waits.
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { errnoName } from '../../protocol/errno.ts';
+import { EINTR, errnoName } from '../../protocol/errno.ts';
 import { O_CLOEXEC, POLLIN } from '../../src/sys/constants.ts';
 import { close, pipe2, poll, read, write } from '../../src/sys/fd.ts';
 import { cleanEnv, must } from '../mounted/tools.ts';
@@ -71,7 +71,9 @@ export class Probe {
   answer(): string {
     const bytes = new Uint8Array(1 << 16);
     while (!this.#rest.includes('\n')) {
-      if (poll(this.#from, POLLIN, PATIENCE_MS) <= 0) throw new Error('the probe is silent');
+      const events = poll(this.#from, POLLIN, PATIENCE_MS);
+      if (events === -EINTR) continue; // a child has ended
+      if (events <= 0) throw new Error('the probe is silent');
       const count = read(this.#from, bytes, bytes.length);
       if (count <= 0) throw new Error('the probe has ended');
       this.#rest += Buffer.from(bytes.subarray(0, count)).toString('latin1');
@@ -122,12 +124,6 @@ export class Probe {
   /** Ends what it has begun by a signal that it catches. */
   interrupt(): void {
     this.#child.kill('SIGUSR1');
-  }
-
-  /** Whether it waits in a system call for a lock, as /proc/locks tells. */
-  get waitsForLock(): boolean {
-    const waiter = new RegExp(`^\\d+: -> .* ${this.pid} `, 'm');
-    return waiter.test(readFileSync('/proc/locks', 'latin1'));
   }
 
   /** Kills it, and waits until all that it had open is closed: its end of a pipe is closed with the rest. */

@@ -351,7 +351,7 @@ const interrupted: Case[] = (
     const its = probe.must('openat', -100, '=f', O_RDWR);
     probe.put(0, Uint8Array.of(F_WRLCK, ...new Uint8Array(31)));
     probe.begin(...words(its));
-    c.until('it waits', () => probe.waitsForLock);
+    somebodyWaits(c, c.facts('f').ino);
     probe.interrupt();
     c.is(probe.answer(), '-4');
     c.is(c.flock(fd, LOCK_UN), 0);

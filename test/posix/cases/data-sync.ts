@@ -110,11 +110,14 @@ export default cases('sync', [
     },
   },
   {
-    name: 'epoll: EPERM for a file and for a directory',
-    given: { f: file('content'), d: dir() },
-    run: (c) => {
-      c.is(c.epollAdd(c.ok(c.open('d', O_RDONLY | O_DIRECTORY))), 'EPERM');
-      c.is(c.epollAdd(c.ok(c.open('f', O_RDWR))), 'EPERM');
-    },
+    name: 'epoll: EPERM for a directory',
+    given: { d: dir() },
+    run: (c) => c.is(c.epollAdd(c.ok(c.open('d', O_RDONLY | O_DIRECTORY))), 'EPERM'),
+  },
+  {
+    name: 'epoll: EPERM for a file',
+    given: { f: file('content') },
+    deviates: { mounted: { sees: 'expected EPERM, got 0', why: 'the kernel lets FUSE files be polled' } },
+    run: (c) => c.is(c.epollAdd(c.ok(c.open('f', O_RDWR))), 'EPERM'),
   },
 ]);
