@@ -53,9 +53,10 @@ const MOST_HANDLES = 1 << 20;
 export function prepareFileSystem(options: PrepareOptions): FileSystemSetup {
   const log = new Log(options.log, options.logLevel);
   const { readOnly } = options.policy;
-  const layers = [options.upper, ...options.lower].map((path, index) =>
-    openLayer(path, index, readOnly, log),
-  );
+  const paths = [options.upper, ...options.lower];
+  // The lowest first: an old layer that is refused leaves the new one as it was.
+  const layers = paths.toReversed().map((path, i) => openLayer(path, paths.length - 1 - i, readOnly, log));
+  layers.reverse();
   const region = reserve(options, layers.length);
   enterRoot(new InodeTable(region), layers);
   const setup: FileSystemSetup = {
