@@ -1,6 +1,6 @@
 // Extended attributes and ACLs: read from the object that the merged tree shows, changed as other metadata is.
 
-import { EEXIST, ENODATA, ERANGE, EROFS } from '../../protocol/errno.ts';
+import { EEXIST, EINVAL, ENODATA, ERANGE, EROFS } from '../../protocol/errno.ts';
 import type { NodeId } from '../../protocol/types.ts';
 import { S_IFDIR, XATTR_CREATE, XATTR_REPLACE } from '../sys/constants.ts';
 import type { CString } from '../sys/cstring.ts';
@@ -61,6 +61,7 @@ export function setXattr(
   value: Uint8Array,
   flags: number,
 ): number {
+  if ((flags & ~(XATTR_CREATE | XATTR_REPLACE)) !== 0) return -EINVAL;
   return changeLocked(fs, node, () => {
     if (fs.table.type(node) !== S_IFDIR || flags === 0) {
       return onEachSide(fs, node, (fd) => setxattr(procPath(fd), name, value, value.length, flags));

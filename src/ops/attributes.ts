@@ -1,5 +1,6 @@
 // Operations on attributes: GETATTR, SETATTR, STATX, ACCESS, READLINK, STATFS.
 
+import { EINVAL } from '../../protocol/errno.ts';
 import {
   FATTR_ATIME,
   FATTR_ATIME_NOW,
@@ -45,10 +46,13 @@ export const GETATTR: Handler = ({ request, reply, fs }) => {
 };
 
 const times = new TimeSpecs();
+/** FATTR_MODE to FATTR_KILL_SUIDGID; a bit that is not known would ask for a change that is not made. */
+const KNOWN_BITS = 12;
 
 export const SETATTR: Handler = ({ request, reply, fs }) => {
   const at = fuse_setattr_in.offsets;
   const valid = request.u32(at.valid);
+  if (valid >>> KNOWN_BITS !== 0) return -EINVAL;
   const changes: Changes = {
     uid: (valid & FATTR_UID) !== 0 ? request.u32(at.uid) : -1,
     gid: (valid & FATTR_GID) !== 0 ? request.u32(at.gid) : -1,
