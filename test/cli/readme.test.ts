@@ -10,11 +10,11 @@ function read(name: string): string {
   return readFileSync(new URL(`../../${name}`, import.meta.url), 'utf8');
 }
 
-function between(start: string, end: string): string {
-  const from = readme.indexOf(start) + start.length;
-  const to = readme.indexOf(end, from);
-  if (from < start.length || to < 0) throw new Error(`README.md has no ${start} … ${end}`);
-  return readme.slice(from, to).trim();
+function between(start: string, end: string, text = readme): string {
+  const from = text.indexOf(start) + start.length;
+  const to = text.indexOf(end, from);
+  if (from < start.length || to < 0) throw new Error(`no ${start} … ${end}`);
+  return text.slice(from, to).trim();
 }
 
 const TITLES: Record<Group, string> = {
@@ -71,17 +71,21 @@ t.test('every option string in an example is one that can be given', async (t) =
 });
 
 t.test('the packages of Debian are those that CI installs', async (t) => {
-  const wanted = /for package in ([^;]*);/.exec(read('.ci/run'))?.[1] ?? '';
-  const packages = wanted.split(/[\s\\]+/).filter((word) => word !== '');
-  const said = between('<!-- packages -->', '<!-- /packages -->').match(/apt install ([^`]*)```/)?.[1] ?? '';
-  t.same(
-    said
-      .split(/[\s\\]+/)
-      .filter((word) => word !== '')
-      .sort(),
-    packages.sort(),
+  const wanted = [...read('.ci/run').matchAll(/for package in ([^;]*);/g)].map(([, list = '']) =>
+    words(list),
   );
+  const said = [readme, read('docs/testing.md')].map((text) =>
+    words(/apt install ([^`]*)```/.exec(between('<!-- packages -->', '<!-- /packages -->', text))?.[1] ?? ''),
+  );
+  t.same(said, wanted, 'for npm test, and for the long tests');
 });
+
+/** The words of a shell's list, sorted. */
+const words = (list: string): string[] =>
+  list
+    .split(/[\s\\]+/)
+    .filter((word) => word !== '')
+    .sort();
 
 t.test('the events of the log', async (t) => {
   const table = between('<!-- events -->', '<!-- /events -->');
