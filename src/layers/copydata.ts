@@ -13,6 +13,7 @@ import {
   ESTALE,
   EXDEV,
 } from '../../protocol/errno.ts';
+import type { Int64 } from '../../protocol/types.ts';
 import { SEEK_DATA, SEEK_HOLE } from '../sys/constants.ts';
 import { copyFileRange, ficlone } from '../sys/copy.ts';
 import { ftruncate, lseek, pread, pwrite } from '../sys/fd.ts';
@@ -41,7 +42,7 @@ export const CHANGED = -ESTALE;
 export function copyData(
   source: number,
   target: number,
-  size: number,
+  size: Int64,
   whole: boolean,
   interrupted: () => boolean,
   report: CopyReport,
@@ -54,17 +55,19 @@ export function copyData(
     return 0;
   }
   report.method = 'copy_file_range';
-  let at = 0;
-  while (at < size) {
+  // A sparse file may be longer than a number is exact.
+  const all = BigInt(size);
+  let at = 0n;
+  while (at < all) {
     const start = lseek(source, at, SEEK_DATA);
     if (start === -ENXIO) break; // only a hole is left
-    const known = Number(start) >= 0;
+    const known = start >= 0;
     if (!known && start !== -EINVAL) return Number(start);
-    const from = known ? Number(start) : at; // a file system without holes: all is data
-    const hole = known ? Number(lseek(source, from, SEEK_HOLE)) : size;
-    if (hole < 0) return hole === -ENXIO ? CHANGED : hole;
-    const end = Math.min(hole, size);
-    if (from >= size) break;
+    const from = known ? BigInt(start) : at; // a file system without holes: all is data
+    const hole = known ? lseek(source, from, SEEK_HOLE) : all;
+    if (hole < 0) return hole === -ENXIO ? CHANGED : Number(hole);
+    const end = hole < all ? BigInt(hole) : all;
+    if (from >= all) break;
     const result = copySegment(source, target, from, end, interrupted, report);
     if (result < 0) return result;
     at = end;
@@ -75,15 +78,15 @@ export function copyData(
 function copySegment(
   source: number,
   target: number,
-  from: number,
-  end: number,
+  from: bigint,
+  end: bigint,
   interrupted: () => boolean,
   report: CopyReport,
 ): number {
   let at = from;
   while (at < end) {
     if (interrupted()) return -EINTR;
-    const length = Math.min(SLICE, end - at);
+    const length = Math.min(SLICE, Number(end - at));
     let count = 0;
     if (report.method === 'copy_file_range') {
       count = copyFileRange(source, at, target, at, length);
@@ -93,7 +96,7 @@ function copySegment(
     if (report.method === 'read/write') count = copyThroughBuffer(source, target, at, length);
     if (count < 0) return count;
     if (count === 0) return CHANGED;
-    at += count;
+    at += BigInt(count);
     report.bytes += count;
   }
   return 0;
@@ -113,13 +116,13 @@ function isUnsupported(result: number): boolean {
 let buffer: Uint8Array | undefined;
 
 /** @returns bytes written, 0 at the end of the source. */
-function copyThroughBuffer(source: number, target: number, at: number, length: number): number {
+function copyThroughBuffer(source: number, target: number, at: bigint, length: number): number {
   buffer ??= new Uint8Array(BUFFER);
   const got = pread(source, buffer, Math.min(length, BUFFER), at);
   if (got <= 0) return got;
   let done = 0;
   while (done < got) {
-    const put = pwrite(target, done === 0 ? buffer : buffer.subarray(done), got - done, at + done);
+    const put = pwrite(target, done === 0 ? buffer : buffer.subarray(done), got - done, at + BigInt(done));
     if (put < 0) return put;
     if (put === 0) return -EIO; // a device that takes nothing and says nothing: never loop on it
     done += put;

@@ -36,6 +36,9 @@ import { syncDirectory } from './sync.ts';
 import { dropTemporary, makeTemporary, publish, type Temporary } from './temporary.ts';
 import { unterminated, xattrPolicy } from './xattrpolicy.ts';
 
+/** More than any file has. */
+const ALL = 2n ** 63n;
+
 /** How often a copy-up starts again when the source changes while it is copied. */
 const ATTEMPTS = 5;
 
@@ -44,12 +47,7 @@ const ATTEMPTS = 5;
  * @param keep bytes of data that are wanted: all by default, 0 for O_TRUNC. @param at filled with the place on the upper layer.
  * @returns 0, or the errno of whatever failed: the lower object is then as it was.
  */
-export function copyUp(
-  fs: FileSystem,
-  node: NodeId,
-  at: Place,
-  keep: Int64 = Number.MAX_SAFE_INTEGER,
-): number {
+export function copyUp(fs: FileSystem, node: NodeId, at: Place, keep: Int64 = ALL): number {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const found = place(fs, node, at);
     if (found < 0) return found;
@@ -141,8 +139,8 @@ function fill(
 ): number {
   const isFile = source.type === S_IFREG;
   if (isFile) {
-    const size = Number(source.size);
-    const wanted = Math.min(size, Number(keep));
+    const { size } = source;
+    const wanted = keep < size ? keep : size;
     const copied = copyData(from, copy.fd, wanted, wanted === size, fs.interrupted, report);
     if (copied < 0) return copied;
   }
