@@ -4,6 +4,7 @@
 import { errnoName } from '../../protocol/errno.ts';
 import { O_DIRECTORY, O_RDONLY } from '../../src/sys/constants.ts';
 import { isRoot } from '../mounted/tools.ts';
+import { unmapLeft } from './calls/files.ts';
 import { asUser, ROOT, sleep, type User } from './calls/identity.ts';
 import { type Calls, calls } from './calls/index.ts';
 import type { Facts } from './calls/metadata.ts';
@@ -216,9 +217,10 @@ export function contextFor(setting: Setting): Context {
   return { ...calls, ...checks };
 }
 
-/** After a case: nothing stays open, this process is where and who it was. */
+/** After a case: nothing stays open or mapped, this process is where and who it was. */
 export function tidy(): void {
   calls.chdir('/');
   calls.umask(0o022);
   for (const fd of leftOpen()) calls.close(fd);
+  unmapLeft();
 }

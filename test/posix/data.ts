@@ -48,3 +48,9 @@ export function sameRead(c: Context, fd: number, expected: string, what = 'the f
   const difference = got === expected ? 'none' : `at ${at} of ${expected.length}, read ${got.length}`;
   c.is(difference, 'none', `${what}: the first difference`);
 }
+
+/** Waits until somebody waits for a lock on the file with this inode number. */
+export function somebodyWaits(c: Context, ino: string): void {
+  const waiter = new RegExp(`^\\d+: -> .*:${ino} `, 'm');
+  c.until('somebody waits for the lock', () => waiter.test(c.text('/proc/locks')));
+}

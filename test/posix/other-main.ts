@@ -1,6 +1,7 @@
 // The other process: makes one call for each line that comes by descriptor 3, and answers with a line by descriptor 4. Its end is the end of its input.
 
 import { read, write } from '../../src/sys/fd.ts';
+import { unmapLeft } from './calls/files.ts';
 import { calls } from './calls/index.ts';
 import { leftOpen, sure } from './calls/support.ts';
 import { pack, unpack } from './wire.ts';
@@ -14,6 +15,7 @@ interface Request {
 function tidy(): number {
   calls.chdir('/');
   for (const fd of leftOpen()) calls.close(fd);
+  unmapLeft();
   return 0;
 }
 

@@ -84,6 +84,11 @@ export class Probe {
     return line.trim();
   }
 
+  /** Whether the answer comes within the time. */
+  hasAnswer(milliseconds: number): boolean {
+    return this.#rest.includes('\n') || poll(this.#from, POLLIN, milliseconds) > 0;
+  }
+
   /** Does something and says what came of it. */
   ask(...words: Word[]): string {
     this.begin(...words);

@@ -51,6 +51,14 @@ function filled(length: number, call: (bytes: Uint8Array) => number): string | n
   return count < 0 ? count : textOf(bytes, count);
 }
 
+const mappings = new Map<number, Wide>();
+
+/** Takes away the mappings that are left. */
+export function unmapLeft(): void {
+  for (const [address, length] of mappings) c_munmap(address, length);
+  mappings.clear();
+}
+
 export const fileCalls = {
   // With O_CLOEXEC: what a case has open, its other processes have not.
   open: (path: Path, flags: number, mode = 0o666) => kept(fd.open(bytesOf(path), flags | O_CLOEXEC, mode)),
@@ -93,9 +101,15 @@ export const fileCalls = {
   /** `bytes` must be as long as the request reads and writes. */
   ioctl: (file: number, request: number, bytes: Uint8Array | null) => ioctl(file, request, bytes),
   /** The address, or a negative errno. */
-  mmap: (length: Wide, prot: number, flags: number, file: number, offset: Wide = 0) =>
-    Number(outcome64(c_mmap(0, length, prot, flags, file, offset))),
-  munmap: (address: number, length: Wide) => outcome(c_munmap(address, length)),
+  mmap: (length: Wide, prot: number, flags: number, file: number, offset: Wide = 0) => {
+    const address = Number(outcome64(c_mmap(0, length, prot, flags, file, offset)));
+    if (address > 0) mappings.set(address, length);
+    return address;
+  },
+  munmap: (address: number, length: Wide) => {
+    mappings.delete(address);
+    return outcome(c_munmap(address, length));
+  },
   msync: (address: number, length: Wide, flags: number) => outcome(c_msync(address, length, flags)),
   /** What lies in mapped memory. Past the file's last page the signal ends the process: ask another one. */
   peek: (address: number, length: number): string => {
