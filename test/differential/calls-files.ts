@@ -48,6 +48,11 @@ function isDirectory(fd: number): boolean {
   return statx(fd, EMPTY, AT_EMPTY_PATH, STATX_TYPE, stat) === 0 && stat.isDirectory;
 }
 
+/** Whose bits the kernel takes before it asks whether a FUSE file system can do what fallocate(2) wants. */
+function hasSetId(fd: number): boolean {
+  return statx(fd, EMPTY, AT_EMPTY_PATH, STATX_TYPE | STATX_MODE, stat) === 0 && (stat.mode & 0o6000) !== 0;
+}
+
 const EXTRA = [
   O_TRUNC,
   O_TRUNC,
@@ -60,6 +65,14 @@ const EXTRA = [
   O_SYNC,
   O_PATH,
 ];
+
+/** Where data lie is the file system's affair: the position goes back, so that what follows happens in the same place on both sides. */
+function seek(fd: number, offset: number, whence: number): number | bigint {
+  const before = lseek(fd, 0, SEEK_CUR);
+  const position = lseek(fd, offset, whence);
+  if (whence === SEEK_DATA || whence === SEEK_HOLE) lseek(fd, before, SEEK_SET);
+  return position;
+}
 
 /** SEEK_DATA and SEEK_HOLE answer what the file system stores now, which a copy may store otherwise, and a file in a moment too. */
 function seekOutcome(position: number | bigint, whence: number): string {
@@ -138,7 +151,7 @@ export const fileCalls = {
     }),
     run: (side, { slots: [slot], numbers: [offset = 0, whence = 0] }) =>
       side.slot(slot, (fd) =>
-        isDirectory(fd) ? 'a directory' : seekOutcome(lseek(fd, offset, whence), whence),
+        isDirectory(fd) ? 'a directory' : seekOutcome(seek(fd, offset, whence), whence),
       ),
   },
   truncate: {
@@ -169,7 +182,7 @@ export const fileCalls = {
       ],
     }),
     run: (side, { slots: [slot], numbers: [mode = 0, offset = 0, length = 0] }) =>
-      side.slot(slot, (fd) => say(fallocate(fd, mode, offset, length))),
+      side.slot(slot, (fd) => (hasSetId(fd) ? 'a set-id file' : say(fallocate(fd, mode, offset, length)))),
   },
   copyFileRange: {
     weight: 3,

@@ -19,6 +19,7 @@
 // - st_size of directories, st_blocks and where SEEK_DATA finds data: how a file system stores things; a copy is stored anew.
 // - rename answers EXDEV where a layer cannot take a directory's new place, because there something that is no directory has the name
 //   of one of its parents, hidden: who renames then copies, as between file systems.
+// - set-user-ID and set-group-ID bits after a fallocate that the layer refuses: the kernel takes them before it asks. Not tried on such files.
 // - times of FIFOs, which the kernel does not tell a file system when data goes through; lseek and read on directories; chown to nobody
 //   (-1, -1), by which a local file loses its set-id bits: the kernel does not say so to other file systems.
 // - rename onto a directory that is not empty answers ENOTEMPTY, also where a layer (xfs) says EEXIST: POSIX has both.
