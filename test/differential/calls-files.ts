@@ -23,6 +23,7 @@ import {
   SEEK_END,
   SEEK_HOLE,
   SEEK_SET,
+  STATX_MODE,
   STATX_TYPE,
 } from '../../src/sys/constants.ts';
 import { copyFileRange } from '../../src/sys/copy.ts';
