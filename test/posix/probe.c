@@ -103,7 +103,12 @@ int main(void) {
   sigaction(SIGUSR1, &noted, NULL);
   sigaction(SIGPIPE, &noted, NULL);
   setvbuf(stdout, NULL, _IOLBF, 0);
-  while (fgets(line, sizeof line, stdin)) {
+  for (;;) {
+    if (!fgets(line, sizeof line, stdin)) {
+      if (!ferror(stdin) || errno != EINTR) break;
+      clearerr(stdin); // a signal that came between two calls
+      continue;
+    }
     char *words[8] = {0};
     int n = 0;
     for (char *word = strtok(line, " \n"); word && n < 7; word = strtok(NULL, " \n")) words[n++] = word;
