@@ -27,6 +27,7 @@ import { claim, NotOurs } from './claim.ts';
 import { EntryChanges } from './entrychanges.ts';
 import { type FileSystemSetup, type LayerSetup, type Policy, PRIVATE_NAME, UPPER } from './setup.ts';
 import { sweep } from './sweep.ts';
+import { openUntouched } from './untouched.ts';
 
 /** The layers cannot be served; `message` names the thing and the mend. */
 export class SetupError extends Error {
@@ -79,7 +80,8 @@ function maySwitch(): boolean {
 }
 
 function openLayer(path: string, index: number, readOnly: boolean, log: Log): LayerSetup {
-  const fd = open(cstring(path), O_PATH | O_DIRECTORY | O_CLOEXEC);
+  const root = cstring(path);
+  const fd = readOnly ? openUntouched(root) : open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) throw new SetupError(`cannot open the layer ${JSON.stringify(path)}: ${errnoName(-fd)}`);
   const probe = open(cstring(path), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (probe < 0) {

@@ -155,6 +155,14 @@ export const MNT_FORCE = 1;
 export const MNT_DETACH = 2;
 export const UMOUNT_NOFOLLOW = 8;
 
+// open_tree(2), mount_setattr(2)
+export const OPEN_TREE_CLONE = 1;
+export const OPEN_TREE_CLOEXEC = O_CLOEXEC;
+export const AT_RECURSIVE = 0x8000;
+export const MOUNT_ATTR_RDONLY = 0x01;
+export const MOUNT_ATTR_NOATIME = 0x10;
+export const MOUNT_ATTR__ATIME = 0x70;
+
 // unshare(2), setns(2)
 export const CLONE_FS = 0x0000_0200;
 export const CLONE_NEWNS = 0x0002_0000;
