@@ -1,6 +1,6 @@
 // O_TMPFILE: a file without a name in the upper layer's file system, which link(2) may give one later.
 
-import { EROFS } from '../../protocol/errno.ts';
+import { ENOENT, EROFS, ESTALE } from '../../protocol/errno.ts';
 import type { NodeId } from '../../protocol/types.ts';
 import { O_EXCL, O_TMPFILE } from '../sys/constants.ts';
 import { cstring } from '../sys/cstring.ts';
@@ -23,7 +23,7 @@ export function createNameless(
 ): number {
   if (fs.policy.readOnly) return -EROFS;
   const dir = writableSide(fs, parent);
-  if (dir < 0) return dir;
+  if (dir < 0) return dir === -ESTALE && fs.table.names(parent) === 0 ? -ENOENT : dir; // the directory is removed
   fs.caller.mask(umask);
   const fd = openat(dir, DOT, (flags & (PASSED | O_EXCL)) | OURS | O_TMPFILE, mode & 0o7777);
   return fd < 0 ? fd : enterCreated(fs, fd, flags, out, () => internNameless(fs, fs.stat));
