@@ -78,6 +78,7 @@ const mkdirs: Case[] = [
   },
   {
     name: 'links are counted as on the plain directory',
+    unless: { btrfs: 'a directory of btrfs has one link, whatever is in it' },
     deviates: {
       lower: { sees: 'got 1', why: MERGED_LINKS },
       merged: { sees: 'got 1', why: MERGED_LINKS },

@@ -234,7 +234,6 @@ export default cases('rename', [
   {
     name: 'WHITEOUT leaves a device 0:0 behind',
     root: true,
-    unless: { btrfs: 'btrfs may know no whiteouts' },
     deviates: { mounted: { sees: 'got EINVAL', why: 'a merged tree has no whiteouts of its own to leave' } },
     given: { a: file('a') },
     run: (c) => {
