@@ -13,5 +13,6 @@ export function policyOf(options: MountOptions): Omit<Policy, 'switchCredentials
     metadata: options.metadata,
     xattrs: options.xattrs,
     readOnly: options.readOnly,
+    locks: options.locks,
   };
 }

@@ -19,6 +19,8 @@ const POSITION_LO = 5;
 const POSITION_HI = 6;
 const EXTRA = 7;
 
+const ALL = 0;
+
 export class Handles {
   readonly #header: Int32Array;
   readonly #mutex: Mutex;
@@ -41,7 +43,7 @@ export class Handles {
   }
 
   /**
-   * Records an open descriptor. `kind` is 1 for a file, 2 for a directory; `flags` are those of open(2).
+   * Records an open descriptor. `kind` is the owner's, from 1; so are `flags`, which for files are those of open(2).
    * Returns 0, -ESTALE, -EMFILE for a descriptor beyond the region's limit, -EBUSY when that number is a handle already.
    */
   openHandle(fd: number, node: NodeId, flags: number, kind: number): number {
@@ -103,7 +105,7 @@ export class Handles {
     return this.handleKind(fd) === 0 ? (0 as NodeId) : id;
   }
 
-  /** 1 file, 2 directory, 0 no handle. */
+  /** As of `openHandle`, 0 no handle. */
   handleKind(fd: number): number {
     return this.#inRange(fd) ? this.#records.load(fd, KIND) : 0;
   }
@@ -140,8 +142,8 @@ export class Handles {
     if (this.handleKind(fd) !== 0) this.#records.store(fd, EXTRA, value);
   }
 
-  /** Copies the node's open handles into `out`, as many as fit, the latest first. Returns how many were copied. */
-  handles(node: NodeId, out: Int32Array): number {
+  /** Copies the node's open handles (of one kind) into `out`, as many as fit, the latest first. Returns how many were copied. */
+  handles(node: NodeId, out: Int32Array, kind = ALL): number {
     this.#mutex.lock();
     try {
       const slot = this.#nodes.slot(node);
@@ -153,7 +155,7 @@ export class Handles {
         at = this.#records.get(at - 1, AFTER)
       ) {
         if (count === out.length) break;
-        out[count++] = at - 1;
+        if (kind === ALL || this.#records.get(at - 1, KIND) === kind) out[count++] = at - 1;
       }
       return count;
     } finally {

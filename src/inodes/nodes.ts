@@ -140,6 +140,10 @@ export class Nodes extends Pool {
     if (this.#unindex(slot)) this.store(slot, NODE.header, this.get(slot, NODE.header) | ORPHAN);
   }
 
+  isOrphan(slot: number): boolean {
+    return (this.load(slot, NODE.header) & ORPHAN) !== 0;
+  }
+
   /** Back into the index, when the object was given a name again. */
   adopt(slot: number): void {
     const header = this.get(slot, NODE.header);

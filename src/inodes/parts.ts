@@ -3,6 +3,7 @@
 
 import { Dentries } from './dentries.ts';
 import { Directories } from './directories.ts';
+import { GATE_MUTEXES, Gates } from './gates.ts';
 import { Handles } from './handles.ts';
 import { Hash } from './hash.ts';
 import type { Identity, NodeId, Words64 } from './ids.ts';
@@ -14,29 +15,20 @@ import { Numbers } from './numbers.ts';
 import { MAX_OWNERS, Owners } from './owners.ts';
 import { HEADER, Region } from './region.ts';
 import { StructureLock } from './rwlock.ts';
-
-/** Counts, and the bytes of the region that were ever touched. */
-export interface TableStats {
-  nodes: number;
-  dentries: number;
-  handles: number;
-  descriptors: number;
-  numbers: number;
-  /** Bytes in use or free for reuse: resident memory, about. */
-  bytesUsed: number;
-  bytesReserved: number;
-  /** FORGETs of unknown nodes, or of more lookups than there were. */
-  overForgets: number;
-  /** Slots whose generations are used up. */
-  retiredSlots: number;
-}
+import type { TableStats } from './stats.ts';
 
 /** Nodes that are looked at in one critical section. */
 const LET_GO = 1 << 14;
 
 type Interrupted = () => boolean;
 
-const MUTEXES = [HEADER.tableMutex, HEADER.handleMutex, HEADER.numberMutex, HEADER.structure];
+const MUTEXES = [
+  HEADER.tableMutex,
+  HEADER.handleMutex,
+  HEADER.numberMutex,
+  HEADER.structure,
+  ...GATE_MUTEXES,
+];
 
 export class TableParts {
   protected readonly region: Region;
@@ -47,6 +39,8 @@ export class TableParts {
   protected readonly numbers: Numbers;
   protected readonly openHandles: Handles;
   protected readonly directories: Directories;
+  /** See gates.ts. Not recursive; taken before the handle lock. */
+  readonly gates: Gates;
   readonly #locks: Locks;
   readonly #structure: StructureLock;
 
@@ -63,6 +57,7 @@ export class TableParts {
     const owners = new Owners(this.region);
     this.#locks = new Locks(this.mutex, this.nodes, this.lifetime, owners);
     this.#structure = new StructureLock(this.region, owners);
+    this.gates = new Gates(this.region);
     this.numbers = new Numbers(this.region, hash);
   }
 
@@ -116,6 +111,12 @@ export class TableParts {
     return this.directories.oldestDirectories(max);
   }
 
+  /** Whether the node's object was deleted through this mount. */
+  isOrphan(node: NodeId): boolean {
+    const slot = this.nodes.slot(node);
+    return slot !== 0 && this.nodes.isOrphan(slot);
+  }
+
   // Open handles, see handles.ts.
 
   openHandle(fd: number, node: NodeId, flags: number, kind: number): number {
@@ -162,8 +163,8 @@ export class TableParts {
     this.openHandles.setHandleExtra(fd, value);
   }
 
-  handles(node: NodeId, out: Int32Array): number {
-    return this.openHandles.handles(node, out);
+  handles(node: NodeId, out: Int32Array, kind?: number): number {
+    return this.openHandles.handles(node, out, kind);
   }
 
   openCount(node: NodeId): number {

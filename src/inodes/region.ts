@@ -33,6 +33,7 @@ export const HEADER = {
   devices: 134,
   counter: 136, // 2 words
   keep: 138, // whether nodes are kept after the kernel has forgotten them
+  lockGates: 144, // 16 mutexes, 64 bytes apart, see gates.ts
   owners: 512, // 2 words for each, see owners.ts
 } as const;
 

@@ -33,8 +33,8 @@ export {
   type Words64,
 } from './ids.ts';
 export { type NameRef, newNameRef } from './nameref.ts';
-export type { TableStats } from './parts.ts';
 export type { ReserveOptions } from './region.ts';
+export type { TableStats } from './stats.ts';
 
 /**
  * A node with one name of 20 bytes takes 144 bytes: record 80, dentry 32, name 24, hash buckets 8; a directory with

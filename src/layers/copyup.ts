@@ -28,6 +28,7 @@ import { isLinked, publishLinked } from './linkindex.ts';
 import { type Place, place } from './locate.ts';
 import { reportMigrated } from './migrated.ts';
 import { ensureSide } from './mirror.ts';
+import { MovingLocks } from './movinglocks.ts';
 import { quietly } from './quietly.ts';
 import { redirectHandles } from './redirect.ts';
 import { UPPER } from './setup.ts';
@@ -78,11 +79,33 @@ function copyOnce(fs: FileSystem, node: NodeId, at: Place, upper: number, source
   }
   let result = isAppendOnly(source) ? canBeAppendOnly(copy.fd) : 0;
   if (result === 0) result = fill(fs, from, copy, at, source, keep, report);
+  const locks = result === 0 ? carryLocks(fs, node, source, from, copy.fd) : undefined;
+  if (typeof locks === 'number') result = locks;
   if (result === 0) result = enter(fs, copy, at, upper, source);
   const published = result === 0;
-  if (published) result = settle(fs, node, at, upper, source, copy, report, started);
+  if (published) result = settle(fs, node, at, upper, source, copy, locks as Carried, report, started);
+  if (typeof locks === 'object') locks.end();
   dropTemporary(copy, published);
   close(from);
+  return result;
+}
+
+type Carried = MovingLocks | undefined;
+
+/** Takes the file's locks on the copy. @returns what ends with the source, or a negative errno. */
+function carryLocks(
+  fs: FileSystem,
+  node: NodeId,
+  source: Stat,
+  from: number,
+  copy: number,
+): Carried | number {
+  if (fs.policy.locks === 'local' || source.type !== S_IFREG) return undefined;
+  const locks = MovingLocks.begin(fs, node, from);
+  if (typeof locks === 'number') return locks;
+  const result = locks.carry(copy);
+  if (result === 0) return locks;
+  locks.end();
   return result;
 }
 
@@ -109,13 +132,15 @@ function settle(
   upper: number,
   source: Stat,
   copy: Temporary,
+  locks: Carried,
   report: CopyReport,
   started: number,
 ): number {
   const made = new Stat();
   const known = statx(copy.fd, EMPTY, AT_EMPTY_PATH, STATX_BASIC_STATS, made);
   if (known < 0) return known;
-  redirectHandles(fs, node, copy.fd, made);
+  redirectHandles(fs, node, copy.fd, made, locks?.carried);
+  locks?.moved();
   const durable = syncDirectory(upper);
   if (durable < 0) {
     // The copy is whole and in use, but might not survive a crash: the source stays, hidden, and the caller is told.

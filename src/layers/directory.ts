@@ -12,10 +12,10 @@ import { close, dup3, ftruncate, getdents, lseek, memfd, open, pread, pwrite } f
 import { procPath } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
 import type { FileSystem } from './filesystem.ts';
+import { DIRECTORY_HANDLE } from './handlekinds.ts';
 import { copiesOf } from './linkindex.ts';
 import { Listing, type Present } from './listing.ts';
 import { anyDescriptor } from './locate.ts';
-import { DIRECTORY_HANDLE } from './open.ts';
 import { isPrivate } from './private.ts';
 import { UPPER } from './setup.ts';
 import { allSides, side } from './sides.ts';

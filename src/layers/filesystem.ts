@@ -6,7 +6,7 @@ import { Log } from '../log/log.ts';
 import { Stat } from '../sys/stat.ts';
 import { Caller } from './caller.ts';
 import { EntryChanges } from './entrychanges.ts';
-import { MAY_WAIT, type MayWait } from './locking.ts';
+import { type LockQueue, MAY_WAIT, type MayWait, NO_QUEUE } from './locking.ts';
 import type { FileSystemSetup, LayerSetup, Policy } from './setup.ts';
 
 export class FileSystem {
@@ -25,6 +25,8 @@ export class FileSystem {
   readonly interrupted: () => boolean;
   /** Whether the request in hand may wait for a node's lock, see locking.ts. */
   readonly mayWait: MayWait;
+  /** Where the request in hand waits for a file lock, see locking.ts. */
+  readonly lockQueue: LockQueue;
   /** The attributes that the last locate, lookup or getattr found. */
   readonly stat = new Stat();
 
@@ -39,6 +41,7 @@ export class FileSystem {
     worker: number,
     interrupted: () => boolean,
     mayWait: MayWait = MAY_WAIT,
+    lockQueue: LockQueue = NO_QUEUE,
   ) {
     this.table = new InodeTable(setup.region);
     this.layers = setup.layers;
@@ -51,5 +54,6 @@ export class FileSystem {
     this.worker = worker;
     this.interrupted = interrupted;
     this.mayWait = mayWait;
+    this.lockQueue = lockQueue;
   }
 }

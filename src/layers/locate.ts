@@ -19,6 +19,7 @@ import { close, dupCloexec, openat } from '../sys/fd.ts';
 import { statx } from '../sys/path.ts';
 import type { Stat } from '../sys/stat.ts';
 import type { FileSystem } from './filesystem.ts';
+import { FILE_HANDLE } from './handlekinds.ts';
 import { adoptName, copyOf, isLinked } from './linkindex.ts';
 import { settle } from './locking.ts';
 import { isPrivate, oursOf } from './private.ts';
@@ -188,7 +189,7 @@ export function anyDescriptor(fs: FileSystem, node: NodeId): number {
   // A removed directory's own descriptors stay in the table; its handles may be listings.
   if (table.type(node) === S_IFDIR) return -ESTALE;
   table.lockHandles(); // so that the handle is not closed, and its number another file's
-  const copy = table.handles(node, oneHandle) > 0 ? dupCloexec(oneHandle[0] as number) : -ESTALE;
+  const copy = table.handles(node, oneHandle, FILE_HANDLE) > 0 ? dupCloexec(oneHandle[0] as number) : -ESTALE;
   table.unlockHandles();
   if (copy >= 0 && !table.pin(node, copy)) close(copy);
   return copy < 0 ? copy : table.pinned(node);

@@ -14,6 +14,18 @@ export type MayWait = (node: NodeId) => boolean;
 
 export const MAY_WAIT: MayWait = () => true;
 
+/** Where requests wait for file locks (`locks=cluster`), which other hosts may hold for as long as they like. */
+export interface LockQueue {
+  /** Whether there is room for the request in hand: its handler returns `PARKED` then. @param want equal for those who want the same */
+  waitForLock(node: NodeId, want: number): boolean;
+  /** Milliseconds that the request in hand has waited here; undefined at its first try. */
+  readonly waited: number | undefined;
+  /** Locks of the node were let go. */
+  released(node: NodeId): void;
+}
+
+export const NO_QUEUE: LockQueue = { waitForLock: () => false, waited: undefined, released: () => {} };
+
 /** @returns 0 when the lock is held, `PARKED`, or a negative errno as of the table's `lockNode`. */
 export function lockNode(fs: FileSystem, node: NodeId): number {
   const { table, worker } = fs;

@@ -29,7 +29,9 @@ import { close, open, openat } from '../sys/fd.ts';
 import { procPath, statx } from '../sys/path.ts';
 import { copyUp } from './copyup.ts';
 import type { FileSystem } from './filesystem.ts';
+import { awaitForeign } from './foreignlocks.ts';
 import { forget } from './forget.ts';
+import { FILE_HANDLE } from './handlekinds.ts';
 import { anyDescriptor, isSameObject, newPlace, place, placeItself } from './locate.ts';
 import { lockNode } from './locking.ts';
 import { intern, lookup } from './lookup.ts';
@@ -37,10 +39,6 @@ import { roomFor } from './make.ts';
 import { openFound } from './openfound.ts';
 import { mayOpen } from './permission.ts';
 import { UPPER } from './setup.ts';
-
-/** Kinds of handles in the inode table. */
-export const FILE_HANDLE = 1;
-export const DIRECTORY_HANDLE = 2;
 
 /** The caller's flags that mean something to the layer. O_NONBLOCK is ours: a FIFO put in a file's place must not hold a worker. */
 export const PASSED = O_ACCMODE | O_APPEND | O_DIRECT | O_DSYNC | O_SYNC | O_NOATIME | O_TRUNC;
@@ -100,6 +98,8 @@ function openForWriting(fs: FileSystem, node: NodeId, flags: number): number {
     if (at.layer !== UPPER) {
       const allowed = mayOpen(fs, at.dir, at.name, flags);
       if (allowed < 0) return allowed;
+      const alone = awaitForeign(fs, node, at, flags);
+      if (alone < 0) return alone;
       const copied = copyUp(fs, node, at, (flags & O_TRUNC) !== 0 ? 0 : undefined);
       if (copied < 0) return copied;
     }

@@ -11,24 +11,34 @@ import {
   O_DIRECT,
   O_NOATIME,
   O_NONBLOCK,
+  O_RDWR,
   S_IFREG,
 } from '../sys/constants.ts';
 import { close, dup3, open as reopen } from '../sys/fd.ts';
 import { procPath } from '../sys/path.ts';
 import type { Stat } from '../sys/stat.ts';
 import type { FileSystem } from './filesystem.ts';
+import { LOCK_HANDLE } from './handlekinds.ts';
 import { rebind } from './rebind.ts';
 import { UPPER } from './setup.ts';
 
 /** As many handles as a process can have descriptors, which fs.nr_open bounds. */
 const open = new Int32Array(1 << 20);
 const identity = newIdentity();
+const NONE: ReadonlyMap<number, number> = new Map();
 
 /**
  * The node shows its copy from now on, and so do its open handles.
  * @param copy a descriptor of the copy itself: its name may be another object's by now. @param made the copy's attributes.
+ * @param carried descriptors of the copy that are to take the place of handles, by these.
  */
-export function redirectHandles(fs: FileSystem, node: NodeId, copy: number, made: Stat): void {
+export function redirectHandles(
+  fs: FileSystem,
+  node: NodeId,
+  copy: number,
+  made: Stat,
+  carried: ReadonlyMap<number, number> = NONE,
+): void {
   const { table } = fs;
   identity.layer = UPPER;
   identity.device = table.deviceIndex(made.devMajor, made.devMinor, UPPER);
@@ -40,7 +50,7 @@ export function redirectHandles(fs: FileSystem, node: NodeId, copy: number, made
   try {
     rebind(fs, node, identity);
     const count = made.type === S_IFREG ? table.handles(node, open) : 0;
-    for (let i = 0; i < count; i++) redirect(fs, open[i] as number, copy);
+    for (const handle of open.subarray(0, count)) redirect(fs, handle, copy, carried.get(handle));
   } finally {
     table.unlockHandles();
   }
@@ -49,13 +59,19 @@ export function redirectHandles(fs: FileSystem, node: NodeId, copy: number, made
 /** One that can write was opened through /proc/PID/fd, of a file that had lost the name it was opened by and still has another below. */
 const KEPT = O_ACCMODE | O_APPEND | O_DIRECT | O_NOATIME;
 
-function redirect(fs: FileSystem, handle: number, copy: number): void {
-  const flags = (fs.table.handleFlags(handle) & KEPT) | O_NONBLOCK | O_CLOEXEC;
+/** The copy, open as a handle of the file is to have it. @returns a descriptor or a negative errno. */
+export function openCopyFor(fs: FileSystem, handle: number, copy: number): number {
+  const isLock = fs.table.handleKind(handle) === LOCK_HANDLE;
+  const flags = (isLock ? O_RDWR : fs.table.handleFlags(handle) & KEPT) | O_NONBLOCK | O_CLOEXEC;
   const path = procPath(copy);
-  let fd = reopen(path, flags);
+  const fd = reopen(path, flags);
   // The new storage may have no O_DIRECT, which the reader then does without.
-  if (fd === -EINVAL) fd = reopen(path, flags & ~O_DIRECT);
+  return fd === -EINVAL ? reopen(path, flags & ~O_DIRECT) : fd;
+}
+
+function redirect(fs: FileSystem, handle: number, copy: number, carried: number | undefined): void {
+  const fd = carried ?? openCopyFor(fs, handle, copy);
   const result = fd < 0 ? fd : dup3(fd, handle, O_CLOEXEC);
-  if (fd >= 0) close(fd);
+  if (fd >= 0 && fd !== carried) close(fd);
   if (result < 0) fs.log.error('redirect_failed', { handle, error: errnoName(-result) });
 }

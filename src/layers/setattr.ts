@@ -9,6 +9,7 @@ import { chmod, fchownat, procPath, truncate, utimensat } from '../sys/path.ts';
 import type { TimeSpecs } from '../sys/times.ts';
 import { copyUp } from './copyup.ts';
 import type { FileSystem } from './filesystem.ts';
+import { awaitForeign } from './foreignlocks.ts';
 import { isGuarded } from './guardflags.ts';
 import { anyDescriptor, newPlace, openObject, place } from './locate.ts';
 import { lockNode } from './locking.ts';
@@ -81,6 +82,8 @@ function truncateNode(fs: FileSystem, node: NodeId, size: Int64): number {
   if (at.layer !== UPPER) {
     const allowed = mayOpen(fs, at.dir, at.name, O_WRONLY);
     if (allowed < 0) return allowed;
+    const alone = awaitForeign(fs, node, at, 0);
+    if (alone < 0) return alone;
     const copied = copyUp(fs, node, at, size);
     if (copied < 0) return copied;
   }

@@ -29,6 +29,8 @@ export interface Policy {
   /** Whether an xattr that the upper layer cannot hold fails the copy-up or is dropped with a warning. */
   readonly xattrs: 'strict' | 'best-effort';
   readonly readOnly: boolean;
+  /** Who keeps flock and fcntl locks: the kernel, for this host, or the layers' files, for all (locks.ts). */
+  readonly locks: 'local' | 'cluster';
   /** A root daemon takes on each caller's identity; any other serves its own user alone. */
   readonly switchCredentials: boolean;
 }

@@ -64,7 +64,7 @@ export const OPTIONS: readonly OptionRow[] = [
   { name: 'xattrs', kind: 'choice', choices: ['strict', 'best-effort'], initial: 'strict', group: 'behaviour', help: 'attributes that the new storage cannot hold: refuse to migrate, or leave them out' },
   { name: 'permissions', kind: 'choice', choices: ['default', 'layer'], initial: 'default', group: 'behaviour', help: 'who checks: the kernel and the layer, or the layer alone (NFSv4 ACLs; nothing is cached)' },
   { name: 'cache', kind: 'choice', choices: ['none', 'shared', 'exclusive'], initial: 'shared', group: 'behaviour', help: 'names and attributes may be 0 s, 1 s or a day old; exclusive: no other host or program changes the layers' },
-  { name: 'locks', kind: 'choice', choices: ['local', 'cluster'], initial: 'local', unavailable: { cluster: NOT_YET }, group: 'behaviour', help: 'file locks hold on this host' },
+  { name: 'locks', kind: 'choice', choices: ['local', 'cluster'], initial: 'local', group: 'behaviour', help: 'file locks (flock, fcntl) hold on this host, or on all hosts of the same layers' },
   { name: 'handles', kind: 'choice', choices: ['forget', 'keep'], initial: 'forget', group: 'behaviour', help: 'file handles (NFS servers use them) end when the kernel forgets the object, or are kept while there is room' },
 
   { name: 'threads', kind: 'number', min: 1, max: 64, group: 'daemon', help: 'at most N requests are served at a time (default: 2 for each core, 4 to 16)' },

@@ -18,7 +18,7 @@ export interface MountOptions {
   readonly xattrs: 'strict' | 'best-effort';
   readonly permissions: 'default' | 'layer';
   readonly cache: 'none' | 'shared' | 'exclusive';
-  readonly locks: 'local';
+  readonly locks: 'local' | 'cluster';
   readonly handles: 'forget' | 'keep';
   readonly threads: number;
   /** Bytes. */

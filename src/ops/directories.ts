@@ -13,8 +13,9 @@ import {
 } from '../../protocol/index.ts';
 import { openDirectory, readDirectory, syncOpenDirectory } from '../layers/directory.ts';
 import type { FileSystem } from '../layers/filesystem.ts';
+import { DIRECTORY_HANDLE } from '../layers/handlekinds.ts';
 import { lookup } from '../layers/lookup.ts';
-import { closeHandle, DIRECTORY_HANDLE } from '../layers/open.ts';
+import { closeHandle } from '../layers/open.ts';
 import { syncLayer } from '../layers/sync.ts';
 import { putEntry } from './attr.ts';
 import type { Call, Handler } from './call.ts';

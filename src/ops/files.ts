@@ -25,7 +25,9 @@ import {
   type Reply,
 } from '../../protocol/index.ts';
 import type { FileSystem } from '../layers/filesystem.ts';
-import { type Created, closeHandle, createFile, FILE_HANDLE, openFile, wantsWrite } from '../layers/open.ts';
+import { FILE_HANDLE } from '../layers/handlekinds.ts';
+import { closeLocked, dropOwner } from '../layers/locks.ts';
+import { type Created, closeHandle, createFile, openFile, wantsWrite } from '../layers/open.ts';
 import { createNameless } from '../layers/tmpfile.ts';
 import { followFlags, writePages, writeUnder } from '../layers/writing.ts';
 import { O_APPEND } from '../sys/constants.ts';
@@ -44,14 +46,14 @@ export function fileHandleOf(fs: FileSystem, handle: number, node: NodeId): numb
 export const OPEN: Handler = ({ request, reply, fs }) => {
   const flags = request.u32(fuse_open_in.offsets.flags);
   const handle = openFile(fs, request.nodeid, flags);
-  return handle < 0 ? handle : putOpen(reply, 0, handle, flags);
+  return handle < 0 ? handle : putOpen(fs, reply, 0, handle, flags);
 };
 
-/** Writes fuse_open_out at `at`. A file that is only read has nothing to flush. @returns its size. */
-function putOpen(reply: Reply, at: number, handle: number, flags: number): number {
+/** Writes fuse_open_out at `at`. A file that is only read has nothing to flush but cluster locks. @returns its size. */
+function putOpen(fs: FileSystem, reply: Reply, at: number, handle: number, flags: number): number {
   const out = fuse_open_out.offsets;
   reply.u64(at + out.fh, handle);
-  reply.u32(at + out.open_flags, wantsWrite(flags) ? 0 : FOPEN_NOFLUSH);
+  reply.u32(at + out.open_flags, wantsWrite(flags) || fs.policy.locks === 'cluster' ? 0 : FOPEN_NOFLUSH);
   reply.u32(at + out.backing_id, 0);
   return fuse_open_out.size;
 }
@@ -86,7 +88,7 @@ function newFile({ request }: Call): { flags: number; mode: number; umask: numbe
 function answerCreated({ reply, fs }: Call, result: number, flags: number): number {
   if (result < 0) return result;
   const entry = putEntry(fs, reply, 0, created.node, fs.stat);
-  return entry + putOpen(reply, fuse_entry_out.size, created.handle, flags);
+  return entry + putOpen(fs, reply, fuse_entry_out.size, created.handle, flags);
 }
 
 export const READ: Handler = ({ request, reply, fs }) => {
@@ -118,8 +120,15 @@ export const WRITE: Handler = ({ request, reply, fs }) => {
   return fuse_write_out.size;
 };
 
-/** Errors that a layer has put off (NFS, quotas) reach the application at close(2), which a closed duplicate brings out. */
+/**
+ * Errors that a layer has put off (NFS, quotas) reach the application at close(2), which a closed duplicate brings out. With cluster locks
+ * it is also how the kernel says that a process has closed the file, which ends all its fcntl locks of it.
+ */
 export const FLUSH: Handler = ({ request, fs }) => {
+  const owner = fuse_flush_in.offsets.lock_owner;
+  if (fs.policy.locks === 'cluster') {
+    dropOwner(fs, request.nodeid, { lo: request.u32(owner), hi: request.u32(owner + 4), pid: 0 });
+  }
   const fd = fileHandleOf(fs, request.fileHandle(fuse_flush_in.offsets.fh), request.nodeid);
   const copy = fd < 0 ? fd : dupCloexec(fd);
   return copy < 0 ? copy : close(copy);
@@ -127,7 +136,8 @@ export const FLUSH: Handler = ({ request, fs }) => {
 
 export const RELEASE: Handler = ({ request, fs }) => {
   const fd = fileHandleOf(fs, request.fileHandle(fuse_release_in.offsets.fh), request.nodeid);
-  return fd < 0 ? fd : closeHandle(fs, fd);
+  if (fd < 0) return fd;
+  return fs.policy.locks === 'cluster' ? closeLocked(fs, request.nodeid, fd) : closeHandle(fs, fd);
 };
 
 export const FSYNC: Handler = ({ request, fs }) => {

@@ -9,6 +9,7 @@ import { changing, renaming, renaming2 } from './changing.ts';
 import * as directories from './directories.ts';
 import * as files from './files.ts';
 import { IOCTL } from './ioctl.ts';
+import * as locks from './locks.ts';
 import * as names from './names.ts';
 import * as xattrs from './xattrs.ts';
 
@@ -19,7 +20,7 @@ export { undo } from './undo.ts';
 type SessionOperation = 'INIT' | 'DESTROY' | 'INTERRUPT' | 'NOTIFY_REPLY' | 'CUSE_INIT';
 export type ServedOperation = Exclude<OperationName, SessionOperation>;
 
-/** Not served: the kernel does without (bmap, poll, DAX), or does it itself (locks, which are not negotiated). */
+/** Not served: the kernel does without (bmap, poll, DAX). */
 const unserved: Handler = () => -ENOSYS;
 
 export const handlers: Record<ServedOperation, Handler> = {
@@ -66,9 +67,9 @@ export const handlers: Record<ServedOperation, Handler> = {
   IOCTL: asCaller(IOCTL),
   BMAP: unserved,
   POLL: unserved,
-  GETLK: unserved,
-  SETLK: unserved,
-  SETLKW: unserved,
+  GETLK: asCaller(locks.GETLK),
+  SETLK: asCaller(locks.SETLK),
+  SETLKW: asCaller(locks.SETLKW),
   SETUPMAPPING: unserved,
   REMOVEMAPPING: unserved,
 };

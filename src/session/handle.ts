@@ -40,7 +40,7 @@ export interface ExchangeOptions {
   /** The requests in hand of all workers, and the number of this one among them. */
   readonly slots: RequestSlots;
   readonly index: number;
-  /** Takes requests that would have to wait for a lock; without it, every request waits. */
+  /** Takes requests that would have to wait for a lock; without it, every request waits for a node's, and gets no file's. */
   readonly parker?: Parker | undefined;
   /** Print every message to the log. */
   readonly debug: boolean;
@@ -81,6 +81,7 @@ export class Exchange implements Call {
     const { slots, index, debug, parker } = this.#options;
     if (debug) this.fs.log.debug('request', { message: printRequest(request) });
     if (operation.name === 'INTERRUPT') return this.#interrupt();
+    if (operation.name === 'NOTIFY_REPLY') parker?.knocked();
     slots.begin(index, request.uniqueLo, request.uniqueHi);
     parker?.begin(length, request);
     let answer: number;
@@ -97,6 +98,11 @@ export class Exchange implements Call {
     parker?.done();
     if (debug && answer > 0) this.fs.log.debug('reply', { message: this.#describeReply(answer) });
     return answer;
+  }
+
+  /** A message has come from the kernel. */
+  refresh(): void {
+    this.#options.parker?.refresh();
   }
 
   /** Cheap: asked after every request. */

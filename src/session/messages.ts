@@ -18,9 +18,10 @@ export interface WorkerSetup {
   /** What makes the dialect: a posted object would come without its class. */
   readonly dialect: { readonly minor: number; readonly flags: bigint };
   readonly fs: FileSystemSetup;
-  /** Memory of `RequestSlots`, `Parking` and `Occupancy`. */
+  /** Memory of `RequestSlots`, `Parking`, `LockWaits` and `Occupancy`. */
   readonly slots: SharedArrayBuffer;
   readonly parking: SharedArrayBuffer;
+  readonly lockWaits: SharedArrayBuffer;
   readonly occupancy: SharedArrayBuffer;
   /** Directory descriptors in the inode table from which on workers report `descriptors-short`; undefined: never. */
   readonly descriptorBudget?: number | undefined;
@@ -39,6 +40,8 @@ export type WorkerMessage =
   /** It took a request while no worker was left waiting. */
   | { readonly kind: 'busy' }
   | { readonly kind: 'descriptors-short' }
+  /** A request waits for a file lock. */
+  | { readonly kind: 'waiting' }
   | { readonly kind: 'ended' }
   /** The device can't be read any more: the session is over. */
   | { readonly kind: 'failed'; readonly errno: number }

@@ -25,8 +25,7 @@ const INIT_TIMEOUT_MS = 10_000;
 /** An INIT may be repeated once for a kernel with a newer major version; more is not a kernel. */
 const MAX_INITS = 3;
 
-// Not wanted: WRITEBACK_CACHE (other hosts write too), FLOCK_LOCKS and POSIX_LOCKS (the kernel keeps locks itself, on this
-// host), the splice flags (data is read into our own buffer), HANDLE_KILLPRIV (its successor V2 says which requests).
+// Not wanted: WRITEBACK_CACHE (other hosts write too), the splice flags (data is read into our own buffer), HANDLE_KILLPRIV (its successor V2 says which requests).
 const ALWAYS =
   flag.FUSE_ASYNC_READ |
   flag.FUSE_ATOMIC_O_TRUNC |
@@ -45,11 +44,15 @@ const ALWAYS =
   flag.FUSE_SETXATTR_EXT |
   flag.FUSE_HAS_EXPIRE_ONLY;
 
+type Negotiated = Pick<Policy, 'permissions' | 'locks'>;
+
 /** The INIT flags that are wanted for a policy. `exclusive`: no other host writes to the layers. */
-export function wantedFlags(permissions: Policy['permissions'], exclusive: boolean): bigint {
+export function wantedFlags({ permissions, locks }: Negotiated, exclusive: boolean): bigint {
   let flags = ALWAYS;
   // POSIX_ACL makes the kernel check permissions by itself, which `permissions=layer` is there to avoid.
   if (permissions === 'default') flags |= flag.FUSE_POSIX_ACL;
+  // Without these the kernel keeps locks itself, on this host, and asks nobody.
+  if (locks === 'cluster') flags |= flag.FUSE_POSIX_LOCKS | flag.FUSE_FLOCK_LOCKS;
   // A cached symlink has no timeout: another host's change would never be seen.
   if (exclusive) flags |= flag.FUSE_CACHE_SYMLINKS;
   return flags;

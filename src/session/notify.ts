@@ -8,6 +8,7 @@ import {
   type NodeId,
   notifyInvalEntry,
   notifyInvalInode,
+  notifyRetrieve,
   printNotification,
 } from '../../protocol/index.ts';
 import type { Log } from '../log/index.ts';
@@ -37,11 +38,20 @@ export class Notifier {
     this.#send(notifyInvalInode(this.#bytes, node, offset, length));
   }
 
-  #send(length: number): void {
+  /**
+   * Has the kernel send a message that wakes a worker: a NOTIFY_REPLY with no data of a file that it knows.
+   * @returns whether it will come
+   */
+  knock(file: NodeId): boolean {
+    return this.#send(notifyRetrieve(this.#bytes, 0, file, 0, 0));
+  }
+
+  #send(length: number): boolean {
     const result = write(this.#fd, this.#bytes, length);
     // ENOENT: the kernel has forgotten it already. ENODEV: the mount is gone.
-    if (result >= 0 || result === -ENOENT || result === -ENODEV) return;
+    if (result >= 0 || result === -ENOENT || result === -ENODEV) return result >= 0;
     const message = printNotification(this.#bytes.subarray(0, length));
     this.#log.warn('notification_refused', { message, error: errnoName(result) });
+    return false;
   }
 }

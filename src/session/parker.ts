@@ -1,25 +1,46 @@
-// One worker's use of the parking: the request that it has in hand is put aside instead of holding the worker, and parked ones are
-// taken up into the same buffer. A request that is taken up again and finds its lock busy keeps its place and its turn.
+// One worker's use of the places where requests wait: the one that it has in hand is put aside instead of holding the worker, and others
+// are taken up into the same buffer. A request that is taken up again and has to wait for the same keeps its place and its turn.
 
-import type { NodeId } from '../../protocol/index.ts';
-import type { Parking, Unique } from './parking.ts';
+import type { NodeId } from '../../protocol/types.ts';
+import type { LockWaits } from './lockwaits.ts';
+import type { Parking } from './parking.ts';
+import type { Unique } from './places.ts';
 
 const NONE = -1;
 
+/** File locks that are tried for between two messages from the kernel: who waits must not keep others from being served. */
+const MOST_TRIES = 32;
+
 export class Parker {
   readonly #parking: Parking;
+  readonly #waits: LockWaits;
   readonly #worker: number;
   readonly #request: Uint8Array;
+  readonly #tell: () => void;
   #unique: Unique = { uniqueLo: 0, uniqueHi: 0 };
   #length = 0;
-  /** The place of the request in hand. */
+  /** The place of the request in hand, and where it is. */
   #place = NONE;
+  #where: Parking | LockWaits;
+  #tries = 0;
 
-  /** @param request the buffer in which the worker's messages lie while they are handled */
-  constructor(parking: Parking, worker: number, request: Uint8Array) {
+  /**
+   * @param request the buffer in which the worker's messages lie while they are handled
+   * @param tell called when a request has begun to wait for a file lock: somebody must look after the time
+   */
+  constructor(
+    parking: Parking,
+    waits: LockWaits,
+    worker: number,
+    request: Uint8Array,
+    tell: () => void = () => {},
+  ) {
     this.#parking = parking;
+    this.#waits = waits;
+    this.#where = parking;
     this.#worker = worker;
     this.#request = request;
+    this.#tell = tell;
   }
 
   /** The message in the first `length` bytes of the buffer is in hand from here on, until `park` or `done`. */
@@ -30,39 +51,93 @@ export class Parker {
 
   /** Whether the request in hand has to wait with its worker for the node's lock: only if there is no place for it. */
   mayWait(node: NodeId): boolean {
-    if (this.#place === NONE) this.#place = this.#parking.reserve(this.#worker, this.#unique, this.#length);
-    if (this.#place === NONE) return true;
+    if (!this.#settleIn(this.#parking)) return true;
     this.#parking.setNode(this.#place, node);
     return false;
   }
 
-  /** Puts the request in hand aside, after `mayWait` said no. */
+  /** Whether there is a place for the request in hand to wait for a file lock; `park` it then. @param want equal for those who want the same */
+  waitForLock(node: NodeId, want: number): boolean {
+    const waits = this.#waits;
+    if (this.#place !== NONE && this.#where === waits) waits.again(this.#place);
+    else if (this.#settleIn(waits)) waits.start(this.#place, node, want);
+    return this.#place !== NONE;
+  }
+
+  /** Milliseconds that the request in hand has waited for a file lock; undefined at its first try. */
+  get waited(): number | undefined {
+    return this.#place !== NONE && this.#where === this.#waits ? this.#waits.waited(this.#place) : undefined;
+  }
+
+  /** File locks of the node were let go. */
+  released(node: NodeId): void {
+    this.#waits.released(node);
+  }
+
+  /** Puts the request in hand aside, after it was found a place. */
   park(): void {
     const place = this.#place;
     this.#place = NONE;
-    this.#parking.fill(place, this.#request);
-    this.#parking.publish(place);
+    this.#where.fill(place, this.#request);
+    this.#where.publish(place);
+    if (this.#where === this.#waits) this.#tell();
   }
 
   /** The request in hand is done. */
   done(): void {
     if (this.#place === NONE) return;
-    this.#parking.release(this.#place);
-    this.#place = NONE;
+    if (this.#where === this.#waits) this.#waits.served(this.#place);
+    this.#leave();
   }
 
+  /** Whether a request may go on. Cheap. */
   get hasParked(): boolean {
-    return this.#parking.count > 0;
+    return this.#parking.count > 0 || this.#isDue;
   }
 
-  /** Takes up a parked request whose lock is free. @returns its length in the buffer, 0 when there is none */
+  /** A message has come from the kernel: file locks may be tried for again. */
+  refresh(): void {
+    this.#tries = 0;
+  }
+
+  /** It was the one that only wakes a worker. */
+  knocked(): void {
+    this.#waits.knocked();
+  }
+
+  /** Takes up a parked request whose lock is free, or one whose time has come. @returns its length in the buffer, 0 when there is none */
   takeUp(isFree: (node: NodeId) => boolean): number {
-    this.#place = this.#parking.take(this.#worker, isFree);
-    return this.#place === NONE ? 0 : this.#parking.copyTo(this.#place, this.#request);
+    if (this.#parking.count > 0) {
+      this.#where = this.#parking;
+      this.#place = this.#parking.take(this.#worker, isFree);
+    }
+    if (this.#place === NONE && this.#isDue) {
+      this.#tries++;
+      this.#where = this.#waits;
+      this.#place = this.#waits.takeDue(this.#worker);
+    }
+    return this.#place === NONE ? 0 : this.#where.copyTo(this.#place, this.#request);
   }
 
   /** Takes a parked request out. @returns whether there was one, which is to be answered then */
   interrupt(uniqueLo: number, uniqueHi: number): boolean {
-    return this.hasParked && this.#parking.remove(uniqueLo, uniqueHi);
+    return [this.#parking, this.#waits].some((where) => where.count > 0 && where.remove(uniqueLo, uniqueHi));
+  }
+
+  get #isDue(): boolean {
+    return this.#tries < MOST_TRIES && (this.#waits.dueIn ?? 1) <= 0;
+  }
+
+  #settleIn(where: Parking | LockWaits): boolean {
+    if (this.#place !== NONE && this.#where === where) return true;
+    if (this.#place !== NONE) this.#leave();
+    this.#where = where;
+    this.#place = where.reserve(this.#worker, this.#unique, this.#length);
+    return this.#place !== NONE;
+  }
+
+  #leave(): void {
+    this.#where.release(this.#place);
+    this.#place = NONE;
   }
 }

@@ -5,12 +5,16 @@
 
 import { Worker } from 'node:worker_threads';
 import { errnoName } from '../../protocol/errno.ts';
+import type { NodeId } from '../../protocol/types.ts';
 import type { Log } from '../log/index.ts';
 import { Growth } from './growth.ts';
 import { RequestSlots } from './interrupt.ts';
+import { LockClock } from './lockclock.ts';
+import { LockWaits } from './lockwaits.ts';
 import type { WorkerMessage, WorkerSetup } from './messages.ts';
 import { Occupancy } from './occupancy.ts';
-import { Parking, type Unique } from './parking.ts';
+import { Parking } from './parking.ts';
+import type { Unique } from './places.ts';
 
 /** How many workers a pool starts with: the second one sees to it that a slow first request holds nobody up. */
 const FIRST_WORKERS = 2;
@@ -29,7 +33,7 @@ export interface PoolOptions {
   /** Starts a thread; one that runs `worker.ts` unless a test brings its own. */
   readonly startWorker?: ((setup: WorkerSetup) => Worker) | undefined;
   /** Everything but what differs by worker. */
-  readonly setup: Omit<WorkerSetup, 'index' | 'slots' | 'parking' | 'occupancy'>;
+  readonly setup: Omit<WorkerSetup, 'index' | 'slots' | 'parking' | 'lockWaits' | 'occupancy'>;
   /** At most so many workers, at least 1. */
   readonly threads: number;
   readonly log: Log;
@@ -37,6 +41,8 @@ export interface PoolOptions {
   readonly died: (worker: number, thread: number) => boolean;
   /** The worker with this request in hand is dead: answer it. */
   readonly abandoned: (uniqueLo: number, uniqueHi: number) => void;
+  /** Has the kernel send a message that means nothing, about a file that it knows; whether it will come. */
+  readonly knock: (file: NodeId) => boolean;
   /** Messages that are not the pool's own. */
   readonly message: (message: WorkerMessage) => void;
 }
@@ -53,9 +59,12 @@ export class Pool {
   readonly #options: PoolOptions;
   readonly #slotMemory: SharedArrayBuffer;
   readonly #parkingMemory = Parking.allocate();
+  readonly #lockWaitsMemory = LockWaits.allocate();
   readonly #occupancyMemory = Occupancy.allocate();
   readonly #slots: RequestSlots;
   readonly #parking: Parking;
+  readonly #lockWaits: LockWaits;
+  readonly #lockClock: LockClock;
   readonly #occupancy: Occupancy;
   readonly #growth: Growth;
   readonly #workers: (Worker | undefined)[];
@@ -75,6 +84,8 @@ export class Pool {
     this.#slotMemory = RequestSlots.allocate(options.threads);
     this.#slots = new RequestSlots(this.#slotMemory);
     this.#parking = new Parking(this.#parkingMemory);
+    this.#lockWaits = new LockWaits(this.#lockWaitsMemory);
+    this.#lockClock = new LockClock(this.#lockWaits, options.knock);
     this.#occupancy = new Occupancy(this.#occupancyMemory);
     const { device } = options.setup;
     this.#growth = new Growth({ occupancy: this.#occupancy, device, grow: () => this.#grow() });
@@ -105,6 +116,7 @@ export class Pool {
       index,
       slots: this.#slotMemory,
       parking: this.#parkingMemory,
+      lockWaits: this.#lockWaitsMemory,
       occupancy: this.#occupancyMemory,
     };
     const worker = (this.#options.startWorker ?? startWorker)(setup);
@@ -145,8 +157,12 @@ export class Pool {
       case 'busy':
         if (!this.#ending) this.#growth.watch();
         break;
+      case 'waiting':
+        if (!this.#ending) this.#lockClock.look();
+        break;
       case 'ended':
         this.#ending = true;
+        this.#lockClock.stop();
         break;
       default:
         if (message.kind === 'failed') {
@@ -182,6 +198,10 @@ export class Pool {
     const isOther = ({ uniqueLo, uniqueHi }: Unique) =>
       uniqueLo !== inHand?.uniqueLo || uniqueHi !== inHand?.uniqueHi;
     this.#answer(this.#parking.abandon(index).filter(isOther));
+    this.#answer(this.#lockWaits.abandon(index).filter(isOther));
+    // It may have taken the message with it, and what has waited waits on.
+    this.#lockWaits.knocked();
+    if (!this.#ending) this.#lockClock.look();
     if (!this.#ending && this.#replacements < REPLACEMENTS) {
       this.#replacements++;
       this.#start(index);
@@ -193,6 +213,7 @@ export class Pool {
       return;
     }
     this.#growth.stop();
+    this.#lockClock.stop();
     const end = this.#failure ?? (this.#ending ? undefined : (this.#death ?? new Error('no worker is left')));
     this.#rejectReady(end ?? new Error('the device went away before the first request'));
     this.#resolveEnded(end);

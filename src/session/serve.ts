@@ -39,6 +39,7 @@ export function serve({ device, exchange, occupancy, descriptorBudget, tell }: S
     const length = device.read();
     if (occupancy.take() && length > 0) tell({ kind: 'busy' });
     if (length <= 0) return length;
+    exchange.refresh();
     respond(device, exchange, length);
     if (table.descriptors() > descriptorBudget && occupancy.report()) tell({ kind: 'descriptors-short' });
   }

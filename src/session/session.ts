@@ -50,7 +50,7 @@ export async function startSession(options: SessionOptions): Promise<Session> {
   const flags = getFlags(device);
   if (flags >= 0 && (flags & O_NONBLOCK) !== 0) setFlags(device, flags & ~O_NONBLOCK);
   try {
-    const dialect = openSession(device, wantedFlags(fs.policy.permissions, options.exclusive));
+    const dialect = openSession(device, wantedFlags(fs.policy, options.exclusive));
     const session = new Session(options, dialect);
     await session.ready;
     return session;
@@ -88,6 +88,7 @@ export class Session {
       startWorker: options.startWorker,
       log: this.#log,
       died: (worker, thread) => this.#bury(worker, thread),
+      knock: (file) => this.#notifier.knock(file),
       abandoned: (uniqueLo, uniqueHi) => this.#answerAbandoned(uniqueLo, uniqueHi),
       message: (message) => this.#receive(message),
     });

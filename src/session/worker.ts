@@ -11,6 +11,7 @@ import { unshareFs } from '../sys/credentials.ts';
 import { Device, ENDED } from './device.ts';
 import { Exchange } from './handle.ts';
 import { RequestSlots } from './interrupt.ts';
+import { LockWaits } from './lockwaits.ts';
 import { ownerOf, type WorkerMessage, type WorkerSetup } from './messages.ts';
 import { Occupancy } from './occupancy.ts';
 import { Parker } from './parker.ts';
@@ -24,12 +25,15 @@ function work(setup: WorkerSetup, tell: (message: WorkerMessage) => void): void 
   const { index } = setup;
   const slots = new RequestSlots(setup.slots);
   const device = new Device(setup.device);
-  const parker = new Parker(new Parking(setup.parking), index, device.request);
+  const waiting = () => tell({ kind: 'waiting' });
+  const waits = new LockWaits(setup.lockWaits);
+  const parker = new Parker(new Parking(setup.parking), waits, index, device.request, waiting);
   const fs = new FileSystem(
     setup.fs,
     ownerOf(index),
     () => slots.interrupted(index),
     (node) => parker.mayWait(node),
+    parker,
   );
   const dialect = new Dialect(setup.dialect.minor, setup.dialect.flags);
   const { request, reply } = device;

@@ -27,7 +27,7 @@ const CASES: Bad[] = [
   { name: 'contradiction over two -o', args: ['-o', 'threads=2', ...o(`${GOOD},threads=3`)], status: 2, says: /threads is given twice/ },
   { name: 'two log files', args: ['--log-file', 'x', ...o(`${GOOD},log-file=y`)], status: 2, says: /log-file is given twice/ },
   { name: 'lower=keep', args: o(`${GOOD},lower=keep`), status: 2, says: /lower=keep is not available/ },
-  { name: 'locks=cluster', args: o(`${GOOD},locks=cluster`), status: 2, says: /locks=cluster is not available/ },
+  { name: 'locks=everywhere', args: o(`${GOOD},locks=everywhere`), status: 2, says: /locks cannot be "everywhere"/ },
   { name: 'missing upperdir', args: o('lowerdir=old'), status: 2, says: /no upperdir/ },
   { name: 'umount of what is no mount', args: ['umount', 'mnt'], status: 1, says: /mnt is not a migratefs mount/ },
   { name: 'umount of nothing', args: ['umount'], status: 2, says: /mountpoint/ },

@@ -19,6 +19,7 @@ t.test('what is given', async (t) => {
   const cases: [string, Partial<MountOptions>][] = [
     ['', { lower: ['/a'], upper: '/b', metadata: 'layer', xattrs: 'strict', permissions: 'default', cache: 'shared', locks: 'local', handles: 'forget', threads: 8, inodeMemory: 8 * 2 ** 30, flags: 0, readOnly: false, autoUnmount: false, nonempty: false, allowOther: true, fsname: undefined, logFile: undefined, kernel: [] }],
     ['lower=drain,locks=local,subtype=migratefs', { cache: 'shared' }],
+    ['locks=cluster', { locks: 'cluster' }],
     ['metadata=copyup,xattrs=best-effort,cache=exclusive', { metadata: 'copyup', xattrs: 'best-effort', cache: 'exclusive' }],
     ['permissions=layer', { permissions: 'layer', cache: 'none' }],
     ['permissions=layer,cache=none', { permissions: 'layer', cache: 'none' }],
@@ -65,7 +66,6 @@ t.test('what is refused', async (t) => {
     ['no_suid', 'OPTION_UNKNOWN', /is nosuid meant/], ['Upperdir=/x', 'OPTION_UNKNOWN', /is upperdir meant/], ['thread=3', 'OPTION_UNKNOWN', /is threads meant/],
     ['a\nb\x1b[1m', 'OPTION_UNKNOWN', /"a\\nb\\x1b\[1m"/],
     ['lower=keep', 'OPTION_UNAVAILABLE', /lower=keep is not available in this version/],
-    ['locks=cluster', 'OPTION_UNAVAILABLE', /locks=cluster is not available/],
     ['workdir=/w', 'OPTION_UNAVAILABLE', /leave it out/], ['remount', 'OPTION_UNAVAILABLE', /unmount it/], ['allow_root', 'OPTION_UNAVAILABLE', /leave it out/],
     ['lower=x', 'OPTION_VALUE', /cannot be "x".*drain\|keep/], ['cache', 'OPTION_VALUE', /needs a value/], ['cache=', 'OPTION_VALUE', /needs a value/],
     ['subtype=x', 'OPTION_VALUE', /subtype/], ['ro=1', 'OPTION_VALUE', /takes no value/], ['nonempty=', 'OPTION_VALUE', /takes no value/], ['nofail=1', 'OPTION_VALUE', /takes no value/],

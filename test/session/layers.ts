@@ -14,6 +14,7 @@ const POLICY: Omit<Policy, 'switchCredentials'> = {
   metadata: 'layer',
   xattrs: 'strict',
   readOnly: false,
+  locks: 'local',
 };
 
 /** `upper` and `lower` under `folder`, which are made if they are missing, and a log beside them. */

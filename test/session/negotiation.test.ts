@@ -20,7 +20,10 @@ const offer = (major: number, minor: number, flags = ALL) => ({
   },
 });
 
-const open = (kernel: Kernel, flags = wantedFlags('default', false), timeoutMs?: number) => {
+/** Locks are the kernel's. */
+const local = (permissions: 'default' | 'layer') => ({ permissions, locks: 'local' as const });
+
+const open = (kernel: Kernel, flags = wantedFlags(local('default'), false), timeoutMs?: number) => {
   try {
     return openSession(kernel.device, flags, timeoutMs);
   } finally {
@@ -59,10 +62,12 @@ t.test('what is wanted is agreed, and nothing else', async (t) => {
 });
 
 t.test('the flags follow the policy', async (t) => {
-  t.equal(wantedFlags('layer', false) & flag.FUSE_POSIX_ACL, 0n);
-  t.not(wantedFlags('default', false) & flag.FUSE_POSIX_ACL, 0n);
-  t.equal(wantedFlags('default', false) & flag.FUSE_CACHE_SYMLINKS, 0n);
-  t.not(wantedFlags('default', true) & flag.FUSE_CACHE_SYMLINKS, 0n);
+  t.equal(wantedFlags(local('layer'), false) & flag.FUSE_POSIX_ACL, 0n);
+  t.not(wantedFlags(local('default'), false) & flag.FUSE_POSIX_ACL, 0n);
+  t.equal(wantedFlags(local('default'), false) & flag.FUSE_CACHE_SYMLINKS, 0n);
+  t.not(wantedFlags(local('default'), true) & flag.FUSE_CACHE_SYMLINKS, 0n);
+  const locks = flag.FUSE_FLOCK_LOCKS | flag.FUSE_POSIX_LOCKS;
+  t.equal(wantedFlags({ permissions: 'default', locks: 'cluster' }, false) & locks, locks);
 });
 
 t.test('the oldest kernel that is served', async (t) => {

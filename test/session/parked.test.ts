@@ -16,6 +16,7 @@ import { handlers, undo } from '../../src/ops/index.ts';
 import { Device, ENDED } from '../../src/session/device.ts';
 import { Exchange } from '../../src/session/handle.ts';
 import { RequestSlots } from '../../src/session/interrupt.ts';
+import { LockWaits } from '../../src/session/lockwaits.ts';
 import { Occupancy } from '../../src/session/occupancy.ts';
 import { Parker } from '../../src/session/parker.ts';
 import { Parking } from '../../src/session/parking.ts';
@@ -85,7 +86,7 @@ function loop(t: Test, { places = 8 } = {}) {
   const patience = { ends: false };
   const { request, reply } = device;
   const parking = new Parking(Parking.allocate(places));
-  const parker = new Parker(parking, 0, request);
+  const parker = new Parker(parking, new LockWaits(LockWaits.allocate(1)), 0, request);
   const fs = new FileSystem(
     setup,
     1,

@@ -1,5 +1,6 @@
 import t from 'tap';
 import type { NodeId } from '../../protocol/index.ts';
+import { LockWaits } from '../../src/session/lockwaits.ts';
 import { Parker } from '../../src/session/parker.ts';
 import { Parking, PLACE_BYTES } from '../../src/session/parking.ts';
 
@@ -10,9 +11,10 @@ const only = (node: NodeId) => (other: NodeId) => other === node;
 /** Several workers on one parking. A message is one byte. */
 function crew(workers: number, places?: number) {
   const memory = Parking.allocate(places);
+  const waits = new LockWaits(LockWaits.allocate(1));
   return Array.from({ length: workers }, (_, index) => {
     const buffer = new Uint8Array(PLACE_BYTES + 1);
-    const parker = new Parker(new Parking(memory), index, buffer);
+    const parker = new Parker(new Parking(memory), waits, index, buffer);
     const begin = (message: number, length = 1) => {
       buffer[0] = message;
       parker.begin(length, { uniqueLo: message, uniqueHi: 0x8000_0000 });

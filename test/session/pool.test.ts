@@ -27,6 +27,7 @@ function poolOf(orders: string[], threads: number, { whole = true, device = -1 }
       dead.push([worker, thread]);
       return whole;
     },
+    knock: () => false,
     abandoned: (lo, hi) => abandoned.push([lo, hi]),
     message: (message) => messages.push(message),
   });
