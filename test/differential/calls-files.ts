@@ -23,7 +23,7 @@ import {
   SEEK_END,
   SEEK_HOLE,
   SEEK_SET,
-  STATX_MODE,
+  STATX_BASIC_STATS,
   STATX_TYPE,
 } from '../../src/sys/constants.ts';
 import { copyFileRange } from '../../src/sys/copy.ts';
@@ -49,9 +49,12 @@ function isDirectory(fd: number): boolean {
   return statx(fd, EMPTY, AT_EMPTY_PATH, STATX_TYPE, stat) === 0 && stat.isDirectory;
 }
 
-/** Whose bits the kernel takes before it asks whether a FUSE file system can do what fallocate(2) wants. */
+/**
+ * Whose bits the kernel takes before it asks whether a FUSE file system can do what fallocate(2) wants. Asked with all that a write changes,
+ * since the kernel goes on believing the mode alone for as long as it may.
+ */
 function hasSetId(fd: number): boolean {
-  return statx(fd, EMPTY, AT_EMPTY_PATH, STATX_TYPE | STATX_MODE, stat) === 0 && (stat.mode & 0o6000) !== 0;
+  return statx(fd, EMPTY, AT_EMPTY_PATH, STATX_BASIC_STATS, stat) === 0 && (stat.mode & 0o6000) !== 0;
 }
 
 const EXTRA = [
