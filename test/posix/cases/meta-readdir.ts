@@ -226,6 +226,7 @@ export default cases('readdir', [
   },
   {
     name: 'what is made before the first read is listed',
+    unless: { btrfs: 'it lists what was there when the directory was opened' },
     given: many(3),
     run: (c) => {
       const fd = open(c, 'd');
@@ -350,6 +351,7 @@ export default cases('readdir', [
       const fd = open(c, 'a/d');
       c.is(c.rename('a/d', 'b/e'), 0);
       c.put('b/e/g', '2');
+      c.is(c.lseek(fd, 0), 0);
       same(c, rest(c, fd), ['f', 'g']);
       const [up] = (c.lseek(fd, 0), rest(c, fd)).filter(({ name }) => name === '..');
       c.is(up?.ino, c.facts('b').ino);

@@ -196,6 +196,39 @@ export default cases('set-id', [
     },
   },
   {
+    name: 'root writes to what has capabilities and setuid: the capabilities go alone',
+    root: true,
+    given: { f: file('contents', { ...mine, mode: 0o6755, xattrs: { [CAPABILITIES]: CAPABILITY } }) },
+    deviates: {
+      mounted: {
+        sees: 'expected 3565, got 493',
+        why: 'before such a write the kernel sends what it sends for chown(-1, -1), which takes both',
+      },
+    },
+    run: (c) => {
+      const fd = c.ok(c.open('f', O_WRONLY));
+      c.is(c.write(fd, 'x'), 1);
+      c.is(c.getxattr('f', CAPABILITIES), 'ENODATA');
+      c.is(c.facts('f').mode, 0o6755);
+    },
+  },
+  {
+    name: 'chown of no id by another user: EPERM if there is setuid to take away',
+    root: true,
+    given: { f: file('contents', { ...mine, mode: 0o4755 }) },
+    deviates: {
+      mounted: {
+        sees: 'expected EPERM, got 0',
+        why: 'the kernel sends the same before a write, which must not fail; nothing is taken away',
+      },
+    },
+    run: (c) =>
+      c.is(
+        c.as(BOB, () => c.chown('f', -1, -1)),
+        'EPERM',
+      ),
+  },
+  {
     name: 'a chown that fails takes nothing away',
     root: true,
     given: { f: file('x', { ...mine, mode: 0o6755, xattrs: { [CAPABILITIES]: CAPABILITY } }) },

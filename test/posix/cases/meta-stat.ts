@@ -271,7 +271,7 @@ export default cases('stat', [
     },
   },
   device('char', 1, 3),
-  device('char', 4095, 1_048_575),
+  device('char', 4095, 262_143),
   device('char', 0, 255),
   device('block', 7, 256),
   device('block', 259, 70_000),
