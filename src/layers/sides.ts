@@ -65,10 +65,25 @@ export function allSides(fs: FileSystem, node: NodeId): number[] | number {
   const sides: number[] = [];
   for (let layer = 0; layer < fs.layers.length; layer++) {
     const fd = side(fs, node, layer);
-    if (fd >= 0) sides.push(layer);
-    else if (fd !== -ENOENT) return fd;
+    const gone = fd < 0 ? fd : isGone(fs, node, layer, fd);
+    if (gone === 0) sides.push(layer);
+    else if (gone !== -ENOENT) return gone;
   }
   return sides;
+}
+
+/**
+ * Whether the directory that a descriptor is open on was removed from its layer alone: by another host, or by a removal that a layer further up
+ * has then refused. @returns 0 when it is there, or has no name in the merged tree either; -ENOENT; or -ESTALE when its name is another's.
+ */
+function isGone(fs: FileSystem, node: NodeId, layer: number, fd: number): number {
+  const known = statx(fd, EMPTY, AT_EMPTY_PATH, STATX_BASIC_STATS, stat);
+  if (known < 0 || stat.nlink > 0) return 0;
+  const ref = newNameRef();
+  if (!fs.table.nameOf(node, ref)) return 0;
+  const dir = side(fs, ref.parent, layer);
+  const there = dir < 0 ? dir : statx(dir, ref.bytes, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, stat);
+  return there === 0 ? -ESTALE : there;
 }
 
 /** Records a side that was just found or made. @returns the descriptor that the table holds now: another thread may have been first. */
