@@ -1,7 +1,15 @@
 // What programs do with files that have several names: copies that keep them, git's object stores, link farms; and names that
 // come up by several at once while the file is being copied.
 
-import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from 'node:fs';
 import t, { type Test } from 'tap';
 import { type Mounted, mountTest, must, sh } from './support.ts';
 
@@ -120,23 +128,24 @@ await mountTest(
     prepare: ({ lower: [lower] }) => {
       mkdirSync(`${lower}/d`);
       writeFileSync(`${lower}/d/first`, 'base\n');
-      sh(
-        `for d in $(seq ${DIRECTORIES}); do mkdir d/$d; done
-        for i in $(seq ${NAMES / 2 - 1}); do echo d/$((i % ${DIRECTORIES} + 1))/below$i; done | xargs -I{} ln d/first {}`,
-        { cwd: lower as string, timeout: 120_000 },
-      );
+      for (let d = 0; d < DIRECTORIES; d++) mkdirSync(`${lower}/d/${d}`);
+      for (let i = 1; i < NAMES / 2; i++)
+        linkSync(`${lower}/d/first`, `${lower}/d/${i % DIRECTORIES}/below${i}`);
     },
   },
   (t, { mnt, ...m }) => {
-    const { ino } = lstatSync(`${mnt}/d/1/below50`, { bigint: true });
-    writeFileSync(`${mnt}/d/1/below50`, 'new\n');
-    sh(
-      `for i in $(seq ${NAMES / 2}); do echo d/$((i % ${DIRECTORIES} + 1))/above$i; done | xargs -P4 -I{} ln d/first {}`,
-      { cwd: mnt, timeout: 240_000 },
-    );
+    const { ino } = lstatSync(`${mnt}/d/0/below50`, { bigint: true });
+    writeFileSync(`${mnt}/d/0/below50`, 'new\n');
+    const some =
+      'for ($i = $ARGV[0]; $i < $ARGV[1]; $i += 4) { link "d/first", "d/" . $i % $ARGV[2] . "/above$i" or die $! }';
+    sh('for k in 0 1 2 3; do perl -e "$1" $k $2 $3 & done; wait', {
+      cwd: mnt,
+      args: [some, `${NAMES / 2}`, `${DIRECTORIES}`],
+      timeout: 240_000,
+    });
     const seen = sh("find d -type f -printf '%i %n\\n' | sort | uniq -c", { cwd: mnt }).trim();
     t.equal(seen, `${NAMES} ${ino} ${NAMES}`, 'all are one file, and it has that many names');
-    t.equal(readFileSync(`${mnt}/d/7/below6`, 'utf8'), 'new\n');
+    t.equal(readFileSync(`${mnt}/d/7/below7`, 'utf8'), 'new\n');
     sh(`ls d/*/* | xargs -P4 -n100 rm`, { cwd: mnt, timeout: 240_000 });
     t.equal(lstatSync(`${mnt}/d/first`).nlink, 1);
     sh('rm -r d', { cwd: mnt });
