@@ -66,6 +66,7 @@ export function lockHandle(fs: FileSystem, node: NodeId, handle: number, type: n
   }
   // A conversion that fails has given up what there was (flock(2)).
   const gaveUp = result === -EAGAIN && fs.lockQueue.waited === undefined;
+  if (result === 0 && type !== F_UNLCK) fs.lockQueue.granted(node);
   return conclude(fs, node, result, type !== F_WRLCK || gaveUp, waits ? WANTS_FLOCK + type : undefined);
 }
 
@@ -87,6 +88,7 @@ export function lockRange(
   } finally {
     table.gates.leave(node);
   }
+  if (result === 0 && type !== F_UNLCK) fs.lockQueue.granted(node);
   return conclude(fs, node, result, type !== F_WRLCK, waits ? WANTS_RANGE + hashOf(lock) : undefined);
 }
 

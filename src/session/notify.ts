@@ -33,6 +33,11 @@ export class Notifier {
     this.#send(notifyInvalEntry(this.#bytes, parent, name));
   }
 
+  /** Drop a node's attributes: the kernel waits for nobody then, so any thread may send this. */
+  invalidateAttributes(node: NodeId): void {
+    this.invalidateInode(node, -1, 0);
+  }
+
   /** Drop a node's attributes, and its cached data from `offset` for `length` bytes: `offset` -1 for none, `length` 0 to the end. */
   invalidateInode(node: NodeId, offset: Int64, length: Int64): void {
     this.#send(notifyInvalInode(this.#bytes, node, offset, length));

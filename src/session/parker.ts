@@ -11,12 +11,19 @@ const NONE = -1;
 /** File locks that are tried for between two messages from the kernel: who waits must not keep others from being served. */
 const MOST_TRIES = 32;
 
+export interface ParkerHooks {
+  /** A request has begun to wait for a file lock: somebody must look after the time. */
+  readonly waiting: () => void;
+  /** A file lock was granted: what the kernel knows of the file may be old. */
+  readonly granted: (node: NodeId) => void;
+}
+
 export class Parker {
   readonly #parking: Parking;
   readonly #waits: LockWaits;
   readonly #worker: number;
   readonly #request: Uint8Array;
-  readonly #tell: () => void;
+  readonly #hooks: ParkerHooks;
   #unique: Unique = { uniqueLo: 0, uniqueHi: 0 };
   #length = 0;
   /** The place of the request in hand, and where it is. */
@@ -26,21 +33,20 @@ export class Parker {
 
   /**
    * @param request the buffer in which the worker's messages lie while they are handled
-   * @param tell called when a request has begun to wait for a file lock: somebody must look after the time
    */
   constructor(
     parking: Parking,
     waits: LockWaits,
     worker: number,
     request: Uint8Array,
-    tell: () => void = () => {},
+    hooks: ParkerHooks = { waiting: () => {}, granted: () => {} },
   ) {
     this.#parking = parking;
     this.#waits = waits;
     this.#where = parking;
     this.#worker = worker;
     this.#request = request;
-    this.#tell = tell;
+    this.#hooks = hooks;
   }
 
   /** The message in the first `length` bytes of the buffer is in hand from here on, until `park` or `done`. */
@@ -74,13 +80,18 @@ export class Parker {
     this.#waits.released(node);
   }
 
+  /** A file lock was granted. */
+  granted(node: NodeId): void {
+    this.#hooks.granted(node);
+  }
+
   /** Puts the request in hand aside, after it was found a place. */
   park(): void {
     const place = this.#place;
     this.#place = NONE;
     this.#where.fill(place, this.#request);
     this.#where.publish(place);
-    if (this.#where === this.#waits) this.#tell();
+    if (this.#where === this.#waits) this.#hooks.waiting();
   }
 
   /** The request in hand is done. */

@@ -4,8 +4,9 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { errnoName } from '../../protocol/errno.ts';
-import { Dialect } from '../../protocol/index.ts';
+import { Dialect, type NodeId } from '../../protocol/index.ts';
 import { FileSystem } from '../layers/filesystem.ts';
+import { Log } from '../log/index.ts';
 import { handlers, undo } from '../ops/index.ts';
 import { unshareFs } from '../sys/credentials.ts';
 import { Device, ENDED } from './device.ts';
@@ -13,6 +14,7 @@ import { Exchange } from './handle.ts';
 import { RequestSlots } from './interrupt.ts';
 import { LockWaits } from './lockwaits.ts';
 import { ownerOf, type WorkerMessage, type WorkerSetup } from './messages.ts';
+import { Notifier } from './notify.ts';
 import { Occupancy } from './occupancy.ts';
 import { Parker } from './parker.ts';
 import { Parking } from './parking.ts';
@@ -25,9 +27,13 @@ function work(setup: WorkerSetup, tell: (message: WorkerMessage) => void): void 
   const { index } = setup;
   const slots = new RequestSlots(setup.slots);
   const device = new Device(setup.device);
-  const waiting = () => tell({ kind: 'waiting' });
+  const notifier = new Notifier(setup.device, new Log(setup.fs.log, setup.fs.logLevel));
+  const hooks = {
+    waiting: () => tell({ kind: 'waiting' }),
+    granted: (node: NodeId) => notifier.invalidateAttributes(node),
+  };
   const waits = new LockWaits(setup.lockWaits);
-  const parker = new Parker(new Parking(setup.parking), waits, index, device.request, waiting);
+  const parker = new Parker(new Parking(setup.parking), waits, index, device.request, hooks);
   const fs = new FileSystem(
     setup.fs,
     ownerOf(index),

@@ -1,0 +1,171 @@
+import t from 'tap';
+import type { NodeId } from '../../protocol/index.ts';
+import { LockClock } from '../../src/session/lockclock.ts';
+import { LockWaits } from '../../src/session/lockwaits.ts';
+import { Parker } from '../../src/session/parker.ts';
+import { Parking } from '../../src/session/parking.ts';
+
+const [A, B] = [7, 2 ** 40 + 7] as NodeId[] as [NodeId, NodeId];
+const all = () => true;
+
+/** One worker on the places of a pool. A message is one byte. */
+function worker(places?: number) {
+  const waits = new LockWaits(LockWaits.allocate(places));
+  const parking = new Parking(Parking.allocate(2));
+  const buffer = new Uint8Array(64);
+  const told: string[] = [];
+  const hooks = {
+    waiting: () => told.push('waiting'),
+    granted: (node: NodeId) => told.push(`granted ${node}`),
+  };
+  const parker = new Parker(parking, waits, 0, buffer, hooks);
+  const begin = (message: number) => {
+    buffer[0] = message;
+    parker.begin(1, { uniqueLo: message, uniqueHi: 0 });
+  };
+  const wait = (message: number, node: NodeId, want = 1) => {
+    begin(message);
+    const found = parker.waitForLock(node, want);
+    if (found) parker.park();
+    else parker.done();
+    return found;
+  };
+  /** The message that is due now, 0 for none. */
+  const takeUp = () => {
+    const length = parker.takeUp(all);
+    if (length > 0) begin(buffer[0] as number);
+    return length > 0 ? buffer[0] : 0;
+  };
+  const due = () => {
+    while ((waits.dueIn ?? 0) > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
+  };
+  return { waits, parking, parker, told, begin, wait, takeUp, due };
+}
+
+t.test('each is tried again when its time has come, and keeps its place', async (t) => {
+  const { waits, parker, wait, takeUp, due, told } = worker();
+  t.equal(waits.dueIn, undefined);
+  t.notOk(parker.hasParked);
+  t.ok(wait(1, A));
+  t.same(told, ['waiting']);
+  due();
+  t.ok(parker.hasParked);
+  t.equal(takeUp(), 1);
+  t.ok((parker.waited ?? -1) >= 0, 'it is not its first try');
+  t.ok(parker.waitForLock(A, 1));
+  parker.park();
+  t.equal(takeUp(), 0, 'later');
+  due();
+  t.equal(takeUp(), 1);
+  parker.done();
+  t.equal(waits.count, 0);
+  t.equal(parker.waited, undefined);
+});
+
+t.test('what is let go makes the first of those due who want the same', async (t) => {
+  const { parker, wait, takeUp } = worker();
+  for (const [message, node, want] of [
+    [1, A, 5],
+    [2, A, 5],
+    [3, A, 6],
+    [4, B, 5],
+  ] as const)
+    wait(message, node, want);
+  parker.released(A);
+  t.equal(takeUp(), 1);
+  parker.done();
+  t.equal(takeUp(), 2, 'the next, once the first is done');
+  parker.waitForLock(A, 5);
+  parker.park();
+  t.equal(takeUp(), 3, 'who wants something else');
+  parker.done();
+  parker.released(B);
+  t.equal(takeUp(), 4);
+  parker.done();
+});
+
+t.test('an interrupt takes it out; without room there is none', async (t) => {
+  const { parker, wait, waits } = worker(2);
+  t.ok(wait(1, A));
+  t.ok(wait(2, A));
+  t.notOk(wait(3, A));
+  t.ok(parker.interrupt(1, 0));
+  t.notOk(parker.interrupt(1, 0));
+  t.ok(wait(3, A));
+  t.same(
+    waits
+      .drain()
+      .map(({ uniqueLo }) => uniqueLo)
+      .sort(),
+    [2, 3],
+  );
+});
+
+t.test('it may have to wait for a node’s lock in between', async (t) => {
+  const { parker, parking, waits, begin, due, wait, takeUp } = worker();
+  wait(1, A);
+  due();
+  t.equal(takeUp(), 1);
+  t.notOk(parker.mayWait(B));
+  parker.park();
+  t.same([parking.count, waits.count], [1, 0]);
+  t.equal(takeUp(), 1);
+  t.ok(parker.waitForLock(A, 1));
+  parker.park();
+  t.same([parking.count, waits.count], [0, 1]);
+  begin(2);
+  parker.granted(B);
+  parker.done();
+});
+
+t.test('between two messages so many are tried and no more', async (t) => {
+  const { parker, wait, takeUp, due } = worker();
+  for (let message = 1; message <= 40; message++) wait(message, A, message);
+  parker.released(A);
+  due();
+  let tries = 0;
+  for (; takeUp() !== 0; tries++) parker.done();
+  t.equal(tries, 32);
+  t.notOk(parker.hasParked);
+  parker.refresh();
+  for (; takeUp() !== 0; tries++) parker.done();
+  t.equal(tries, 40);
+});
+
+t.test(
+  'the clock knocks when somebody is due, once until it was heard, and rests when nobody waits',
+  async (t) => {
+    const { waits, wait, takeUp, parker } = worker();
+    const knocks: NodeId[] = [];
+    const heard = manual();
+    const clock = new LockClock(waits, (file) => {
+      knocks.push(file);
+      if (knocks.length === 2) heard.resolve();
+      return true;
+    });
+    clock.look();
+    t.same(knocks, []);
+    wait(1, B);
+    waits.released(B);
+    clock.look();
+    clock.look();
+    t.same(knocks, [B]);
+    waits.knocked();
+    await heard.promise;
+    t.same(knocks, [B, B], 'by time');
+    t.equal(takeUp(), 1);
+    parker.done();
+    waits.knocked();
+    clock.look();
+    t.equal(knocks.length, 2);
+    clock.stop();
+  },
+);
+
+function manual() {
+  let resolve = () => {};
+  const promise = new Promise<void>((done) => {
+    resolve = done;
+  });
+  return { promise, resolve };
+}
