@@ -74,45 +74,47 @@ for (const threads of [1, 8]) {
     },
   );
 
-  for (const [file, hold, free] of [
-    ['c', 'set a rd 100 1', 'set a un'],
-    ['d', 'oset a rd', 'oset a un'],
-    ['e', 'flock a sh nb', 'flock a un'],
-    ['f', 'flock a ex nb', 'close a'],
-  ] as const) {
-    await clusterTest(t, name(`another host’s lock is waited for: ${hold}`), options, async (t, m) => {
-      const holder = await m.locker(`${m.other}/${file}`, 'r');
-      t.equal(await holder.ask(hold), 'ok');
-      const writer = await m.locker();
-      t.equal(await writer.ask(`open a n ${m.mnt}/${file}`), 'EAGAIN', 'O_NONBLOCK waits for nothing');
-      if (hold !== 'flock a ex nb') {
-        const also = await m.locker(`${m.mnt}/${file}`, 'r');
-        t.equal(await also.ask(hold), 'ok');
-        t.equal(await also.ask(`open b n ${m.mnt}/${file}`), 'EAGAIN', 'nor who has a lock too');
-        const away = await m.locker(`${m.other}/${file}`, 'r');
-        t.equal(
-          await away.ask('flock a ex nb'),
-          hold.startsWith('flock') ? 'EAGAIN' : 'ok',
-          'which he keeps',
-        );
-        await also.end();
-        await away.end();
-      }
-      await writer.blocked(`open a w ${m.mnt}/${file}`);
-      writer.signal('SIGUSR1');
-      t.equal(await writer.answer(), 'EINTR');
-      await writer.blocked(`open a t ${m.mnt}/${file}`);
-      t.equal(whereIs(m, file), 'lower');
-      t.equal(readFileSync(`${m.mnt}/${file}`, 'utf8'), 'old\n', 'others are served');
-      t.equal(await holder.ask(free), 'ok');
-      t.equal(await writer.answer(), 'ok');
-      t.equal(whereIs(m, file), 'upper');
-      if (free !== 'close a')
-        t.equal(await holder.ask(hold), 'ESTALE', 'its file is no longer what the name shows');
-      t.equal(await holder.ask(`open a r ${m.other}/${file}`), 'ok');
-      t.equal(await holder.ask(hold), 'ok');
-    });
-  }
+  await clusterTest(t, name('another host’s locks are waited for'), options, async (t, m) => {
+    for (const [file, hold, free] of [
+      ['c', 'set a rd 100 1', 'set a un'],
+      ['d', 'oset a rd', 'oset a un'],
+      ['e', 'flock a sh nb', 'flock a un'],
+      ['f', 'flock a ex nb', 'close a'],
+    ] as const) {
+      await t.test(hold, async (t) => {
+        const holder = await m.locker(`${m.other}/${file}`, 'r');
+        t.equal(await holder.ask(hold), 'ok');
+        const writer = await m.locker();
+        t.equal(await writer.ask(`open a n ${m.mnt}/${file}`), 'EAGAIN', 'O_NONBLOCK waits for nothing');
+        if (hold !== 'flock a ex nb') {
+          const also = await m.locker(`${m.mnt}/${file}`, 'r');
+          t.equal(await also.ask(hold), 'ok');
+          t.equal(await also.ask(`open b n ${m.mnt}/${file}`), 'EAGAIN', 'nor who has a lock too');
+          const away = await m.locker(`${m.other}/${file}`, 'r');
+          t.equal(
+            await away.ask('flock a ex nb'),
+            hold.startsWith('flock') ? 'EAGAIN' : 'ok',
+            'which he keeps',
+          );
+          await also.end();
+          await away.end();
+        }
+        await writer.blocked(`open a w ${m.mnt}/${file}`);
+        writer.signal('SIGUSR1');
+        t.equal(await writer.answer(), 'EINTR');
+        await writer.blocked(`open a t ${m.mnt}/${file}`);
+        t.equal(whereIs(m, file), 'lower');
+        t.equal(readFileSync(`${m.mnt}/${file}`, 'utf8'), 'old\n', 'others are served');
+        t.equal(await holder.ask(free), 'ok');
+        t.equal(await writer.answer(), 'ok');
+        t.equal(whereIs(m, file), 'upper');
+        if (free !== 'close a')
+          t.equal(await holder.ask(hold), 'ESTALE', 'its file is no longer what the name shows');
+        t.equal(await holder.ask(`open a r ${m.other}/${file}`), 'ok');
+        t.equal(await holder.ask(hold), 'ok');
+      });
+    }
+  });
 
   await clusterTest(t, name('and refused when it does not go away'), options, async (t, m) => {
     const [holder, writer] = [await m.locker(`${m.other}/g`, 'r'), await m.locker(`${m.mnt}/g`, 'r')];
