@@ -22,8 +22,6 @@ const list = (name: string): string[] | undefined =>
 
 const only = process.env.MIGRATEFS_POSIX_ONLY ?? '';
 const files = process.env.MIGRATEFS_POSIX_FILES ?? '';
-const layouts = list('LAYOUTS');
-const threads = list('THREADS') ?? [''];
 
 /** Where cases run, and the directory that all their own ones are in. */
 interface Place {
@@ -159,8 +157,14 @@ function takeAway(t: Test, m: Mounted): void {
   t.same(left, [], 'nothing is left on the layers');
 }
 
+/** Where nothing else is asked for: which layouts (all), and with how many workers (as many as the mount starts by itself). */
+export interface Usual {
+  layouts?: readonly LayoutName[];
+  threads?: readonly string[];
+}
+
 /** All cases on one file system. */
-export async function conformance(t: Test, backing: Backing): Promise<void> {
+export async function conformance(t: Test, backing: Backing, usual: Usual = {}): Promise<void> {
   // One skip, with its reason, instead of one for each layout.
   if (backingMissing(backing)) {
     await mountTest(t, backing, { backing }, () => {});
@@ -168,10 +172,10 @@ export async function conformance(t: Test, backing: Backing): Promise<void> {
   }
   const cases = await load();
   const plain = new Map<string, string[]>();
-  for (const count of threads) {
+  const layouts: readonly string[] = list('LAYOUTS') ?? usual.layouts ?? LAYOUTS.map(({ name }) => name);
+  for (const count of list('THREADS') ?? usual.threads ?? ['']) {
     for (const layout of LAYOUTS) {
-      if (layouts !== undefined && !layouts.includes(layout.name) && layout !== LAYOUTS[0]) continue;
-      await runLayout(t, cases, backing, layout, count, plain);
+      if (layouts.includes(layout.name)) await runLayout(t, cases, backing, layout, count, plain);
     }
   }
   endOthers();
@@ -209,7 +213,6 @@ function runLayout(
       const at: Place = { layout: 'plain', fs, root, lateBuild: true, plain };
       await t.test('plain directory', async (t) => runCases(t, cases, at));
     }
-    if (layouts !== undefined && !layouts.includes(layout.name)) return;
     runCases(t, cases, { layout: layout.name, fs, root: m.mnt, lateBuild: !place, plain });
     takeAway(t, m);
   });

@@ -1,0 +1,6 @@
+// The POSIX suite on tmpfs: every layout of layers, with one worker and with eight.
+
+import t from 'tap';
+import { conformance } from '../posix/conformance.ts';
+
+await conformance(t, 'tmpfs', { threads: ['1', '8'] });
