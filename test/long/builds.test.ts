@@ -18,12 +18,23 @@ interface Source {
   threads: number;
 }
 
+const AUTOTOOLS =
+  'FORCE_UNSAFE_CONFIGURE=1 ./configure -q --disable-nls --disable-dependency-tracking >log 2>&1; make -s -j2 >>log 2>&1';
+
 const SOURCES: Source[] = [
   {
     name: 'zlib',
     build: './configure >log; make -s -j4 >>log 2>&1',
     check: 'make -s test',
     result: /\*\*\* (.* test .*) \*\*\*/,
+    backing: 'xfs',
+    threads: 1,
+  },
+  {
+    name: 'tar',
+    build: AUTOTOOLS,
+    check: 'make -s -k check TESTSUITEFLAGS=-j2',
+    result: /^ *(\d+: .*(?:ok|FAILED|skipped)\b)/,
     backing: 'ext4',
     threads: 8,
   },
