@@ -36,6 +36,7 @@ export const NODE = {
   directory: 16, // its block, see directories.ts
   pinned: 17, // descriptor + 1
   checked: 18,
+  setid: 19, // the kernel was told of set-id bits
 } as const;
 
 const LIVE = 1;
@@ -84,6 +85,14 @@ export class Nodes extends Pool {
   /** S_IFMT bits. */
   type(slot: number): number {
     return (this.get(slot, NODE.kind) & 0xf) << 12;
+  }
+
+  /** @param slot may be 0, of which nothing is ever told. */
+  toldSetid(slot: number, told: boolean): boolean {
+    if (slot === 0) return false;
+    const was = this.load(slot, NODE.setid) !== 0;
+    if (was !== told) this.store(slot, NODE.setid, told ? 1 : 0);
+    return was;
   }
 
   /** A new node without names, with a lookup count of 0; 0 when the area is full. */

@@ -117,6 +117,11 @@ export class TableParts {
     return slot !== 0 && this.nodes.isOrphan(slot);
   }
 
+  /** Whether the kernel has been told that the file has set-id bits; `told` is what it has been from here on. */
+  toldSetid(node: NodeId, told: boolean): boolean {
+    return this.nodes.toldSetid(this.nodes.slot(node), told);
+  }
+
   // Open handles, see handles.ts.
 
   openHandle(fd: number, node: NodeId, flags: number, kind: number): number {

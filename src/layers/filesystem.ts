@@ -1,6 +1,7 @@
 // The state that the functions of this folder share in one worker: the inode table, the layers, who the caller is, the log, and
 // buffers that are used again and again.
 
+import type { NodeId } from '../../protocol/types.ts';
 import { InodeTable } from '../inodes/table.ts';
 import { Log } from '../log/log.ts';
 import { Stat } from '../sys/stat.ts';
@@ -27,6 +28,8 @@ export class FileSystem {
   readonly mayWait: MayWait;
   /** Where the request in hand waits for a file lock, see locking.ts. */
   readonly lockQueue: LockQueue;
+  /** Has the kernel ask for a node's attributes anew: what it knows may be old before their time is up. */
+  readonly outdated: (node: NodeId) => void;
   /** The attributes that the last locate, lookup or getattr found. */
   readonly stat = new Stat();
 
@@ -42,6 +45,7 @@ export class FileSystem {
     interrupted: () => boolean,
     mayWait: MayWait = MAY_WAIT,
     lockQueue: LockQueue = NO_QUEUE,
+    outdated: (node: NodeId) => void = () => {},
   ) {
     this.table = new InodeTable(setup.region);
     this.layers = setup.layers;
@@ -55,5 +59,6 @@ export class FileSystem {
     this.interrupted = interrupted;
     this.mayWait = mayWait;
     this.lockQueue = lockQueue;
+    this.outdated = outdated;
   }
 }

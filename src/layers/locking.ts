@@ -22,15 +22,12 @@ export interface LockQueue {
   readonly waited: number | undefined;
   /** Locks of the node were let go. */
   released(node: NodeId): void;
-  /** A lock of the node was granted: what the kernel knows of the file may be older than what another host did under its lock. */
-  granted(node: NodeId): void;
 }
 
 export const NO_QUEUE: LockQueue = {
   waitForLock: () => false,
   waited: undefined,
   released: () => {},
-  granted: () => {},
 };
 
 /** @returns 0 when the lock is held, `PARKED`, or a negative errno as of the table's `lockNode`. */

@@ -66,7 +66,8 @@ export function lockHandle(fs: FileSystem, node: NodeId, handle: number, type: n
   }
   // A conversion that fails has given up what there was (flock(2)).
   const gaveUp = result === -EAGAIN && fs.lockQueue.waited === undefined;
-  if (result === 0 && type !== F_UNLCK) fs.lockQueue.granted(node);
+  // The kernel may know the file as it was before another host changed it under its lock.
+  if (result === 0 && type !== F_UNLCK) fs.outdated(node);
   return conclude(fs, node, result, type !== F_WRLCK || gaveUp, waits ? WANTS_FLOCK + type : undefined);
 }
 
@@ -88,7 +89,7 @@ export function lockRange(
   } finally {
     table.gates.leave(node);
   }
-  if (result === 0 && type !== F_UNLCK) fs.lockQueue.granted(node);
+  if (result === 0 && type !== F_UNLCK) fs.outdated(node);
   return conclude(fs, node, result, type !== F_WRLCK, waits ? WANTS_RANGE + hashOf(lock) : undefined);
 }
 

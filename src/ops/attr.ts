@@ -4,7 +4,7 @@ import { fuse_attr, fuse_attr_out, fuse_entry_out, type NodeId, type Reply } fro
 import { ROOT_ID } from '../inodes/table.ts';
 import type { FileSystem } from '../layers/filesystem.ts';
 import { ABSENT } from '../layers/sides.ts';
-import { S_IFDIR } from '../sys/constants.ts';
+import { S_IFDIR, S_IFREG, S_ISGID, S_ISUID } from '../sys/constants.ts';
 import type { Stat } from '../sys/stat.ts';
 
 const ATTR = fuse_attr.offsets;
@@ -25,6 +25,7 @@ export function putAttr(fs: FileSystem, reply: Reply, at: number, node: NodeId, 
   reply.u32(at + ATTR.mtimensec, stat.mtimeNsec);
   reply.u32(at + ATTR.ctimensec, stat.ctimeNsec);
   reply.u32(at + ATTR.mode, stat.mode);
+  if (hasSetid(stat)) fs.table.toldSetid(node, true);
   reply.u32(at + ATTR.nlink, linksOf(fs, node, stat));
   reply.u32(at + ATTR.uid, stat.uid);
   reply.u32(at + ATTR.gid, stat.gid);
@@ -68,4 +69,16 @@ export function putAttrOut(fs: FileSystem, reply: Reply, node: NodeId, stat: Sta
 export function putSeconds(reply: Reply, seconds: number, nanoseconds: number, milliseconds: number): void {
   reply.words(seconds, Math.floor(milliseconds / 1000), 0);
   reply.u32(nanoseconds, (milliseconds % 1000) * 1_000_000);
+}
+
+function hasSetid(stat: Stat): boolean {
+  return (stat.mode & (S_ISUID | S_ISGID)) !== 0 && stat.type === S_IFREG;
+}
+
+/**
+ * A file's content was changed, by which its set-id bits may have gone. The kernel, which leaves that to us (HANDLE_KILLPRIV_V2), goes on
+ * believing in the mode that it knows, and would run the program as its owner: it shall ask again.
+ */
+export function contentChanged(fs: FileSystem, node: NodeId): void {
+  if (fs.table.toldSetid(node, false)) fs.outdated(node);
 }

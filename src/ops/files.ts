@@ -30,10 +30,10 @@ import { closeLocked, dropOwner } from '../layers/locks.ts';
 import { type Created, closeHandle, createFile, openFile, wantsWrite } from '../layers/open.ts';
 import { createNameless } from '../layers/tmpfile.ts';
 import { followFlags, writePages, writeUnder } from '../layers/writing.ts';
-import { O_APPEND } from '../sys/constants.ts';
+import { O_APPEND, O_TRUNC } from '../sys/constants.ts';
 import { copyFileRange } from '../sys/copy.ts';
 import { close, dupCloexec, fallocate, fdatasync, fsync, lseek, pread } from '../sys/fd.ts';
-import { putEntry } from './attr.ts';
+import { contentChanged, putEntry } from './attr.ts';
 import type { Call, Handler } from './call.ts';
 
 /** The descriptor of a file handle that a message names for a node, or -EBADF. */
@@ -46,6 +46,7 @@ export function fileHandleOf(fs: FileSystem, handle: number, node: NodeId): numb
 export const OPEN: Handler = ({ request, reply, fs }) => {
   const flags = request.u32(fuse_open_in.offsets.flags);
   const handle = openFile(fs, request.nodeid, flags);
+  if ((flags & O_TRUNC) !== 0) contentChanged(fs, request.nodeid);
   return handle < 0 ? handle : putOpen(fs, reply, 0, handle, flags);
 };
 
@@ -115,6 +116,7 @@ export const WRITE: Handler = ({ request, reply, fs }) => {
     ? writePages(fs, fd, request.payload(), length, offset)
     : writeUnder(fs, fd, request.u32(at.flags), request.payload(), length, offset);
   if (written < 0) return written;
+  contentChanged(fs, request.nodeid);
   reply.u32(fuse_write_out.offsets.size, written);
   reply.u32(fuse_write_out.offsets.padding, 0);
   return fuse_write_out.size;
@@ -161,7 +163,14 @@ export const FALLOCATE: Handler = ({ request, fs }) => {
   const at = fuse_fallocate_in.offsets;
   const fd = fileHandleOf(fs, request.fileHandle(at.fh), request.nodeid);
   if (fd < 0) return fd;
-  return fallocate(fd, request.u32(at.mode), request.signedInt64(at.offset), request.signedInt64(at.length));
+  const done = fallocate(
+    fd,
+    request.u32(at.mode),
+    request.signedInt64(at.offset),
+    request.signedInt64(at.length),
+  );
+  contentChanged(fs, request.nodeid);
+  return done;
 };
 
 /** One call's worth: the caller asks again, and can be interrupted in between. */
@@ -177,7 +186,15 @@ function copyRange({ request, fs }: Call): number {
   followFlags(fs, to, fs.table.handleFlags(to) & ~O_APPEND);
   const wanted = request.int64(at.len);
   const length = typeof wanted === 'number' ? Math.min(wanted, MOST_COPIED) : MOST_COPIED;
-  return copyFileRange(from, request.signedInt64(at.off_in), to, request.signedInt64(at.off_out), length);
+  const copied = copyFileRange(
+    from,
+    request.signedInt64(at.off_in),
+    to,
+    request.signedInt64(at.off_out),
+    length,
+  );
+  contentChanged(fs, request.nodeId(at.nodeid_out));
+  return copied;
 }
 
 export const COPY_FILE_RANGE: Handler = (call) => {

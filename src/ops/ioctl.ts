@@ -60,7 +60,10 @@ export const IOCTL: Handler = ({ request, reply, fs }) => {
     : readFlags(fs, request.nodeid, handle, kind, flags);
   if (result < 0) return result;
   reply.zero(fuse_ioctl_out.size);
-  if (changes) return fuse_ioctl_out.size;
+  if (changes) {
+    fs.outdated(request.nodeid); // ctime: an ioctl tells the kernel nothing of attributes
+    return fuse_ioctl_out.size;
+  }
   // Never more than the int: programs have room for no more.
   reply.body.set(bytes.subarray(0, kind.bytes), fuse_ioctl_out.size);
   return fuse_ioctl_out.size + kind.bytes;

@@ -14,8 +14,6 @@ const MOST_TRIES = 32;
 export interface ParkerHooks {
   /** A request has begun to wait for a file lock: somebody must look after the time. */
   readonly waiting: () => void;
-  /** A file lock was granted: what the kernel knows of the file may be old. */
-  readonly granted: (node: NodeId) => void;
 }
 
 export class Parker {
@@ -39,7 +37,7 @@ export class Parker {
     waits: LockWaits,
     worker: number,
     request: Uint8Array,
-    hooks: ParkerHooks = { waiting: () => {}, granted: () => {} },
+    hooks: ParkerHooks = { waiting: () => {} },
   ) {
     this.#parking = parking;
     this.#waits = waits;
@@ -78,11 +76,6 @@ export class Parker {
   /** File locks of the node were let go. */
   released(node: NodeId): void {
     this.#waits.released(node);
-  }
-
-  /** A file lock was granted. */
-  granted(node: NodeId): void {
-    this.#hooks.granted(node);
   }
 
   /** Puts the request in hand aside, after it was found a place. */

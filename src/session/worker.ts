@@ -30,7 +30,6 @@ function work(setup: WorkerSetup, tell: (message: WorkerMessage) => void): void 
   const notifier = new Notifier(setup.device, new Log(setup.fs.log, setup.fs.logLevel));
   const hooks = {
     waiting: () => tell({ kind: 'waiting' }),
-    granted: (node: NodeId) => notifier.invalidateAttributes(node),
   };
   const waits = new LockWaits(setup.lockWaits);
   const parker = new Parker(new Parking(setup.parking), waits, index, device.request, hooks);
@@ -40,6 +39,7 @@ function work(setup: WorkerSetup, tell: (message: WorkerMessage) => void): void 
     () => slots.interrupted(index),
     (node) => parker.mayWait(node),
     parker,
+    (node: NodeId) => notifier.invalidateAttributes(node),
   );
   const dialect = new Dialect(setup.dialect.minor, setup.dialect.flags);
   const { request, reply } = device;
