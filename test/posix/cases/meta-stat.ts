@@ -271,7 +271,7 @@ export default cases('stat', [
     },
   },
   device('char', 1, 3),
-  device('char', 4095, 262_143),
+  device('char', 511, 262_143),
   device('char', 0, 255),
   device('block', 7, 256),
   device('block', 259, 70_000),
