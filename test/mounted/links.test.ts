@@ -1,4 +1,5 @@
 // A file with several names stays one file: through its copy-up, whichever name brings it about, in this mount and the next.
+// Defect 23: after an append by one name the other one showed the old content.
 
 import {
   appendFileSync,
