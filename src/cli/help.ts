@@ -8,7 +8,9 @@ const TITLES: Record<Group, string> = {
   mount: 'Mount',
 };
 
+/** Columns of the names, and of the whole. */
 const WIDTH = 34;
+const COLUMNS = 100;
 
 export function optionsHelp(): string {
   const groups = Object.entries(TITLES).map(([group, title]) => {
@@ -26,18 +28,29 @@ function merged(rows: readonly OptionRow[]): string[] {
     if (last?.help === describe(row)) last.names += `, ${spell(row)}`;
     else lines.push({ names: spell(row), help: describe(row) });
   }
-  return lines.map(({ names, help }) => `${wrapNames(names)}${help}\n`);
+  return lines.map(({ names, help }) => besideOneAnother(names, help));
 }
 
-function wrapNames(names: string): string {
+/** The description begins beside the last line of the names. */
+function besideOneAnother(names: string, help: string): string {
+  const left = wrap(names, /(?<=,) /, WIDTH - 4);
+  const right = wrap(help, / /, COLUMNS - WIDTH);
+  const last = left.pop() as string;
+  const lines = [
+    `${last.padEnd(WIDTH - 2)}${right.shift()}`,
+    ...right.map((line) => `${' '.repeat(WIDTH - 2)}${line}`),
+  ];
+  return [...left, ...lines].map((line) => `  ${line}\n`).join('');
+}
+
+function wrap(text: string, between: RegExp, width: number): string[] {
   const lines = [''];
-  for (const name of names.split(/(?<=,) /)) {
+  for (const word of text.split(between)) {
     const line = lines.at(-1) as string;
-    if (line !== '' && line.length + 1 + name.length > WIDTH - 4) lines.push(name);
-    else lines[lines.length - 1] = line === '' ? name : `${line} ${name}`;
+    if (line !== '' && line.length + 1 + word.length > width) lines.push(word);
+    else lines[lines.length - 1] = line === '' ? word : `${line} ${word}`;
   }
-  const last = lines.pop() as string;
-  return `${lines.map((line) => `  ${line}\n`).join('')}  ${last.padEnd(WIDTH - 2)}`;
+  return lines;
 }
 
 function spell(row: OptionRow): string {

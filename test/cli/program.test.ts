@@ -58,5 +58,5 @@ t.test('the help names every option that is offered', async (t) => {
     t.equal(named, row.kind !== 'refused', row.name);
   }
   t.notMatch(help, /lower=\S*keep/, 'nor values that are not available');
-  for (const line of help.split('\n')) t.ok(line.length < 160, line);
+  for (const line of help.split('\n')) t.ok(line.length <= 100, line);
 });
