@@ -13,7 +13,7 @@ import { procPath } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
 import type { FileSystem } from './filesystem.ts';
 import { DIRECTORY_HANDLE } from './handlekinds.ts';
-import { copiesOf } from './linkindex.ts';
+import { copiesOf, type FindCopy } from './linklisting.ts';
 import { Listing, type Present } from './listing.ts';
 import { anyDescriptor } from './locate.ts';
 import { isPrivate } from './private.ts';
@@ -75,9 +75,11 @@ function list(fs: FileSystem, node: NodeId, sides: readonly number[]): Listing |
   const skip = (name: CString) => isPrivate(node, name);
   for (const layer of sides) {
     const dir = side(fs, node, layer);
-    const fd = dir < 0 ? dir : open(procPath(dir), READ);
+    const findCopy = dir < 0 ? dir : copiesOf(fs, layer);
+    if (typeof findCopy === 'number') return findCopy;
+    const fd = open(procPath(dir), READ);
     if (fd < 0) return fd;
-    const result = listing.addDirectory(fd, skip, presentIn(fs, node, layer, dir));
+    const result = listing.addDirectory(fd, skip, presentIn(fs, node, layer, dir, findCopy));
     close(fd);
     if (result < 0) return result === -ENOENT ? -ESTALE : result;
   }
@@ -88,19 +90,24 @@ const own = { lo: 0, hi: 0 };
 const identity = newIdentity();
 
 /** Entries lie on their directory's device: what is mounted in a layer shows its mount point's number, as on any file system. */
-function presentIn(fs: FileSystem, node: NodeId, layer: number, dir: number): Present {
+function presentIn(fs: FileSystem, node: NodeId, layer: number, dir: number, findCopy: FindCopy): Present {
   const device = fs.table.dirIdentity(node, layer, identity) ? identity.device : 0;
-  const findCopy = layer === UPPER ? undefined : copiesOf(fs, layer);
   return (lo, hi, out, name) => {
-    // A name below of a file that has come up under another one shows the copy's number, as stat does.
-    if (findCopy && findCopy(dir, lo, hi, name, copy) === 0) {
-      const on = fs.table.deviceIndex(copy.devMajor, copy.devMinor, UPPER);
-      fs.table.presentedOf(on, copy.inoLo, copy.inoHi, out);
-    } else fs.table.presentedOf(device, lo, hi, out);
+    const found = findCopy(dir, lo, hi, name, copy);
+    if (found === -ENOENT) {
+      fs.table.presentedOf(device, lo, hi, out);
+      return 0;
+    }
+    if (found < 0) return found;
+    const on = fs.table.deviceIndex(copy.devMajor, copy.devMinor, UPPER);
+    if (on < 0) return on;
+    fs.table.presentedOf(on, copy.inoLo, copy.inoHi, out);
+    return 0;
   };
 }
 
 const copy = new Stat();
+const NO_COPIES: FindCopy = () => -ENOENT;
 
 function presentParent(fs: FileSystem, node: NodeId, out: { lo: number; hi: number }): void {
   const ref = newNameRef();
@@ -214,7 +221,7 @@ function readSingle(fs: FileSystem, handle: number, offset: Int64, budget: numbe
   const count = getdents(handle, size === buffer.length ? buffer : buffer.subarray(0, size));
   if (count <= 0) return count === -ENOENT ? 0 : count;
   const node = table.handleNode(handle);
-  const present = presentIn(fs, node, UPPER, handle);
+  const present = presentIn(fs, node, UPPER, handle, NO_COPIES);
   let position = offset;
   cursor.load(count);
   while (cursor.next()) {

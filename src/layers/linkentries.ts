@@ -163,10 +163,14 @@ export function takeBackEntries(fs: FileSystem, ours: number, key: string, count
 export function removeLinks(dir: number, path: CString): number {
   const fd = openat(dir, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   if (fd < 0) return fd === -ENOENT ? 0 : fd;
+  const entries = numbersIn(fd);
   let result = 0;
-  for (const entry of numbersIn(fd)) {
-    const removed = unlinkat(fd, cstring(`${entry}`), 0);
-    if (removed < 0 && removed !== -ENOENT) result = removed;
+  if (typeof entries === 'number') result = entries;
+  else {
+    for (const entry of entries) {
+      const removed = unlinkat(fd, cstring(`${entry}`), 0);
+      if (removed < 0 && removed !== -ENOENT) result = removed;
+    }
   }
   close(fd);
   if (result < 0) return result;
@@ -178,19 +182,21 @@ export function removeLinks(dir: number, path: CString): number {
 function listEntries(dir: number, path: CString): number[] | number {
   const fd = openat(dir, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   if (fd < 0) return fd;
-  const entries = numbersIn(fd).sort((a, b) => a - b);
+  const entries = numbersIn(fd);
   close(fd);
-  return entries;
+  return typeof entries === 'number' ? entries : entries.sort((a, b) => a - b);
 }
 
-function numbersIn(fd: number): number[] {
+/** @returns a negative errno when the directory cannot be read to its end. */
+function numbersIn(fd: number): number[] | number {
   const cursor = new DirentCursor(new Uint8Array(32768));
   const numbers: number[] = [];
-  for (let count = getdents(fd, cursor.bytes); count > 0; count = getdents(fd, cursor.bytes)) {
+  for (;;) {
+    const count = getdents(fd, cursor.bytes);
+    if (count <= 0) return count < 0 ? count : numbers;
     cursor.load(count);
     while (cursor.next()) {
       if (!cursor.isDot) numbers.push(Number(new TextDecoder('latin1').decode(cursor.name.subarray(0, -1))));
     }
   }
-  return numbers;
 }

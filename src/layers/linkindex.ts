@@ -11,16 +11,13 @@ import {
   AT_EMPTY_PATH,
   AT_SYMLINK_NOFOLLOW,
   O_CLOEXEC,
-  O_DIRECTORY,
   O_NOFOLLOW,
   O_PATH,
-  O_RDONLY,
   STATX_BASIC_STATS,
   STATX_BTIME,
 } from '../sys/constants.ts';
 import { type CString, cstring, EMPTY } from '../sys/cstring.ts';
-import { DirentCursor } from '../sys/dirents.ts';
-import { close, getdents, openat } from '../sys/fd.ts';
+import { close, openat } from '../sys/fd.ts';
 import { linkat, statx, unlinkat } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
 import type { FileSystem } from './filesystem.ts';
@@ -126,16 +123,18 @@ const copy = new Stat();
 
 /**
  * The node that shows the lower file, if another host has copied it or a thread of ours is about to have, shows the copy from now on; so do
- * its open handles, and its number stays. Where the copy has a node already, the name is that one's.
+ * its open handles, and its number stays. Where the copy has a node already, the name is that one's, and only the handles follow.
  */
 function followCopy(fs: FileSystem, layer: number, source: Stat, upper: number, name: CString): void {
   const node = nodeOf(fs, layer, source);
   if (!node) return;
   const fd = openat(upper, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-  if (fd < 0) return;
-  const found = statx(fd, EMPTY, AT_EMPTY_PATH, STATX_BASIC_STATS, copy);
-  if (found === 0 && !nodeOf(fs, UPPER, copy)) redirectHandles(fs, node, fd, copy);
-  close(fd);
+  const found = fd < 0 ? fd : statx(fd, EMPTY, AT_EMPTY_PATH, STATX_BASIC_STATS, copy);
+  if (found === 0) {
+    const known = nodeOf(fs, UPPER, copy);
+    if (known !== node) redirectHandles(fs, node, fd, copy, undefined, known !== 0);
+  } else fs.log.error('redirect_failed', { name: unterminated(name), error: errnoName(-found) });
+  if (fd >= 0) close(fd);
 }
 
 function nodeOf(fs: FileSystem, layer: number, stat: Stat): NodeId {
@@ -249,39 +248,4 @@ function keep(fs: FileSystem, dir: number, name: CString, layer: number, key: st
   const linked = linkat(dir, name, links, cstring(key), 0);
   close(links);
   return linked === -EEXIST ? 0 : linked;
-}
-
-/** Whether a name of a lower directory is of a file that has its copy. @returns 0 with the copy's attributes in `copy`. */
-export type FindCopy = (dir: number, inoLo: number, inoHi: number, name: CString, copy: Stat) => number;
-
-const LINKS = cstring('links');
-
-/**
- * For the listing of a lower layer's directories, whose entries tell an inode number alone. Most often the index is empty, which one
- * question tells. Call it as the daemon. @returns undefined when no file of that layer is in the index.
- */
-export function copiesOf(fs: FileSystem, layer: number): FindCopy | undefined {
-  const known = new Set<number>();
-  const fd = openat(oursOf(fs, UPPER), LINKS, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  if (fd < 0) return undefined;
-  const cursor = new DirentCursor(new Uint8Array(32768));
-  const start = `${layer}-`;
-  for (let count = getdents(fd, cursor.bytes); count > 0; count = getdents(fd, cursor.bytes)) {
-    cursor.load(count);
-    while (cursor.next()) {
-      const key = new TextDecoder('latin1').decode(cursor.name);
-      if (key.startsWith(start))
-        known.add(Number.parseInt(key.slice(start.length + 8, start.length + 16), 16));
-    }
-  }
-  close(fd);
-  if (known.size === 0) return undefined;
-  return (dir, inoLo, inoHi, name, copy) => {
-    if (!known.has(inoLo)) return -ENOENT;
-    const found = statx(dir, name, AT_SYMLINK_NOFOLLOW, MASK, copy);
-    if (found < 0) return found;
-    if (!isLinked(copy) || copy.inoLo !== inoLo || copy.inoHi !== inoHi) return -ENOENT;
-    const path = copyOf(fs, layer, copy);
-    return typeof path === 'number' ? path : 0;
-  };
 }

@@ -1,0 +1,66 @@
+// Names of a lower directory that is listed, of files that have come up under another name: they show the copy's number, as stat does.
+
+import { ENOENT } from '../../protocol/errno.ts';
+import {
+  AT_SYMLINK_NOFOLLOW,
+  O_CLOEXEC,
+  O_DIRECTORY,
+  O_NOFOLLOW,
+  O_RDONLY,
+  STATX_BASIC_STATS,
+  STATX_BTIME,
+} from '../sys/constants.ts';
+import { type CString, cstring } from '../sys/cstring.ts';
+import { DirentCursor } from '../sys/dirents.ts';
+import { close, getdents, openat } from '../sys/fd.ts';
+import { statx } from '../sys/path.ts';
+import type { Stat } from '../sys/stat.ts';
+import type { FileSystem } from './filesystem.ts';
+import { copyOf, isLinked } from './linkindex.ts';
+import { oursOf } from './private.ts';
+import { UPPER } from './setup.ts';
+
+/** @returns 0 with the copy's attributes in `copy`, -ENOENT when the entry is of no file that has one, or another negative errno. */
+export type FindCopy = (dir: number, inoLo: number, inoHi: number, name: CString, copy: Stat) => number;
+
+const LINKS = cstring('links');
+const NOTHING: FindCopy = () => -ENOENT;
+
+/**
+ * For the listing of a layer's directories, whose entries tell an inode number alone. Most often the index is empty, which one question
+ * tells. Call it as the daemon. @returns a negative errno when the index cannot be read
+ */
+export function copiesOf(fs: FileSystem, layer: number): FindCopy | number {
+  if (layer === UPPER) return NOTHING;
+  const known = numbersOf(fs, layer);
+  if (typeof known === 'number') return known === -ENOENT ? NOTHING : known;
+  if (known.size === 0) return NOTHING;
+  return (dir, inoLo, inoHi, name, copy) => {
+    if (!known.has(inoLo)) return -ENOENT;
+    const found = statx(dir, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS | STATX_BTIME, copy);
+    if (found < 0) return found;
+    if (!isLinked(copy) || copy.inoLo !== inoLo || copy.inoHi !== inoHi) return -ENOENT;
+    const path = copyOf(fs, layer, copy);
+    return typeof path === 'number' ? path : 0;
+  };
+}
+
+/** The low words of the inode numbers that the index has of a layer. */
+function numbersOf(fs: FileSystem, layer: number): Set<number> | number {
+  const fd = openat(oursOf(fs, UPPER), LINKS, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (fd < 0) return fd;
+  const cursor = new DirentCursor(new Uint8Array(32768));
+  const known = new Set<number>();
+  const start = `${layer}-`;
+  let count = getdents(fd, cursor.bytes);
+  for (; count > 0; count = getdents(fd, cursor.bytes)) {
+    cursor.load(count);
+    while (cursor.next()) {
+      const key = new TextDecoder('latin1').decode(cursor.name);
+      if (!key.startsWith(start)) continue;
+      known.add(Number.parseInt(key.slice(start.length + 8, start.length + 16), 16));
+    }
+  }
+  close(fd);
+  return count < 0 ? count : known;
+}
