@@ -8,7 +8,7 @@ import type { NodeId } from '../../protocol/index.ts';
 import { type InodeTable, newNameRef } from '../inodes/table.ts';
 import { letGo } from '../layers/forget.ts';
 import type { Notifier } from './notify.ts';
-import { inodeKey, workingDirectories } from './working-directories.ts';
+import { inodeKey, WorkingDirectories } from './working-directories.ts';
 
 /** Directories of one round. */
 const ROUND = 256;
@@ -35,12 +35,14 @@ export class Eviction {
   readonly #options: EvictionOptions;
   readonly #name = newNameRef();
   readonly #inode = { lo: 0, hi: 0 };
+  readonly #inUse: WorkingDirectories | undefined;
   #timer: NodeJS.Timeout | undefined;
   #lowest = 0;
   #idleRounds = 0;
 
   constructor(options: EvictionOptions) {
     this.#options = options;
+    if (options.connection !== undefined) this.#inUse = new WorkingDirectories(options.connection);
   }
 
   /** A worker saw more descriptors than the budget. */
@@ -67,16 +69,18 @@ export class Eviction {
       done();
       return;
     }
+    // With `handles=keep` the FORGETs of the rounds before ended nothing: names keep what the kernel has let go.
+    if (this.#idleRounds > 0) letGo(table);
     this.#forget(table.oldestDirectories(ROUND));
     this.#timer = setTimeout(() => this.#round(), PAUSE_MS);
   }
 
   #forget(nodes: readonly NodeId[]): void {
     if (nodes.length === 0) return;
-    const { table, notifier, connection } = this.#options;
-    const kept = connection === undefined ? new Set() : workingDirectories(connection);
+    const { table, notifier } = this.#options;
+    const kept = this.#inUse?.find();
     for (const node of nodes) {
-      if (table.presented(node, this.#inode) && kept.has(inodeKey(this.#inode.lo, this.#inode.hi))) continue;
+      if (table.presented(node, this.#inode) && kept?.has(inodeKey(this.#inode.lo, this.#inode.hi))) continue;
       if (table.nameOf(node, this.#name)) notifier.invalidateEntry(this.#name.parent, this.#name.bytes);
     }
   }

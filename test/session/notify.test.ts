@@ -5,8 +5,11 @@ import type { InodeTable } from '../../src/inodes/table.ts';
 import type { Log } from '../../src/log/index.ts';
 import { Eviction } from '../../src/session/eviction.ts';
 import { Notifier } from '../../src/session/notify.ts';
-import { inodeKey, workingDirectories } from '../../src/session/working-directories.ts';
-import { close } from '../../src/sys/fd.ts';
+import { inodeKey, WorkingDirectories } from '../../src/session/working-directories.ts';
+import { O_CLOEXEC, O_PATH } from '../../src/sys/constants.ts';
+import { cstring } from '../../src/sys/cstring.ts';
+import { close, open } from '../../src/sys/fd.ts';
+import { getrlimit, ResourceLimit, RLIMIT_NOFILE, setrlimit } from '../../src/sys/limits.ts';
 import { FakeLog } from './exchange.ts';
 import { Kernel } from './kernel.ts';
 
@@ -102,10 +105,72 @@ t.test('when all is in use it rests until the next report, and it can be stopped
   kernel.unmount();
 });
 
+t.test('what names alone keep goes when a round was without effect', async (t) => {
+  const { kernel, notifier } = notifierOf();
+  let rounds = 0;
+  let forgotten = 0;
+  let ended = 0;
+  // A round makes the kernel forget four, whose names keep them; letting go ends them.
+  const table = {
+    ...(tableOf(1000, false) as object),
+    keeps: true,
+    descriptors: () => 1000 - ended,
+    stats: () => ({ nodes: 1000 - ended }),
+    oldestDirectories: () => {
+      rounds++;
+      forgotten += 4;
+      return [];
+    },
+    letGo: () => {
+      ended = forgotten;
+      return 0;
+    },
+  };
+  await run(notifier, table as unknown as InodeTable, 1000);
+  t.ok(rounds < 100, `${rounds} rounds`);
+  t.ok(1000 - ended <= 900);
+  close(kernel.device);
+  kernel.unmount();
+});
+
+/** Runs something while no descriptor is left. */
+function withoutDescriptors<T>(then: () => T): T {
+  const before = new ResourceLimit();
+  getrlimit(RLIMIT_NOFILE, before);
+  const low = new ResourceLimit();
+  low.hard = before.hard;
+  low.soft = 64;
+  const opened: number[] = [];
+  const root = cstring('/');
+  setrlimit(RLIMIT_NOFILE, low);
+  try {
+    for (let fd = 0; fd >= 0; ) {
+      fd = open(root, O_PATH | O_CLOEXEC);
+      if (fd >= 0) opened.push(fd);
+    }
+    return then();
+  } finally {
+    setrlimit(RLIMIT_NOFILE, before);
+    for (const fd of opened) close(fd);
+  }
+}
+
 t.test('a working directory is known by its inode number', async (t) => {
   const { dev, ino } = statSync('/proc/self/cwd', { bigint: true });
   const key = inodeKey(Number(ino & 0xffff_ffffn), Number(ino >> 32n));
   const [major, minor] = [Number((dev >> 8n) & 0xfffn), Number((dev & 0xffn) | ((dev >> 12n) & 0xfff00n))];
-  t.equal(workingDirectories(minor).has(key), major === 0, 'on anonymous devices only');
-  t.equal(workingDirectories(0xffffe).size, 0);
+  const directories = new WorkingDirectories(minor);
+  t.equal(directories.find().has(key), major === 0, 'on anonymous devices only');
+  t.equal(new WorkingDirectories(0xffffe).find().size, 0);
+  const procs = new WorkingDirectories(statSync('/proc').dev);
+  const cwd = process.cwd();
+  process.chdir('/proc/self');
+  const self = statSync('.', { bigint: true }).ino;
+  const known = inodeKey(Number(self & 0xffff_ffffn), Number(self >> 32n));
+  t.ok(procs.find().has(known));
+  t.ok(
+    withoutDescriptors(() => procs.find().has(known)),
+    'also when descriptors have run out',
+  );
+  process.chdir(cwd);
 });
