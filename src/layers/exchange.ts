@@ -1,7 +1,7 @@
 // RENAME_EXCHANGE: what is no directory comes up to the upper layer first; then the two change places in every layer that has either, the
 // lowest first, so that what users see changes last. A failure is undone in the reverse order.
 
-import { EBUSY, EEXIST, ENOENT, ENOTDIR, EXDEV } from '../../protocol/errno.ts';
+import { EBUSY, ENOENT } from '../../protocol/errno.ts';
 import type { NodeId } from '../../protocol/types.ts';
 import { RENAME_EXCHANGE, RENAME_NOREPLACE } from '../sys/constants.ts';
 import { renameat2 } from '../sys/path.ts';
@@ -9,7 +9,7 @@ import { bringUp, type End } from './bringup.ts';
 import type { FileSystem } from './filesystem.ts';
 import { mayLoseName } from './guardflags.ts';
 import { removeHidden } from './hidden.ts';
-import { mirror } from './mirror.ts';
+import { mirrorForMove } from './mirror.ts';
 import { mayTakeAway } from './permission.ts';
 import { UPPER } from './setup.ts';
 import { allSides, refreshSides, side } from './sides.ts';
@@ -62,14 +62,15 @@ function layersOf(fs: FileSystem, end: End): readonly number[] | number {
   const node = fs.table.find(end.parent, end.name) as NodeId;
   if (!node) return -EBUSY; // another host has just put it there
   refreshSides(fs, node);
-  return allSides(fs, node);
+  const sides = allSides(fs, node);
+  return typeof sides !== 'number' && sides.length === 0 ? -ENOENT : sides;
 }
 
 /** The object's new parent must be in each of its layers, and nothing hidden may lie under its own name or in the way of the new one. */
 function makeReady(fs: FileSystem, end: End, layers: readonly number[], other: End): number {
   for (const layer of layers) {
-    const target = mirror(fs, other.parent, layer);
-    if (target < 0) return target === -EEXIST || target === -ENOTDIR ? -EXDEV : target;
+    const target = mirrorForMove(fs, other.parent, layer);
+    if (target < 0) return target;
   }
   return removeHidden(fs, end.parent, end.name, layers[layers.length - 1] as number);
 }

@@ -13,7 +13,7 @@ import { removeHiddenName } from './linkindex.ts';
 import { pathOf } from './migrated.ts';
 import { mayChangeEntries } from './permission.ts';
 import { openPrivateOf, privateName } from './private.ts';
-import { side } from './sides.ts';
+import { liveSide } from './sides.ts';
 import { unterminated } from './xattrpolicy.ts';
 
 const stat = new Stat();
@@ -31,7 +31,7 @@ export function removeHidden(
   isSide: (layer: number) => boolean = () => false,
 ): number {
   for (let layer = fs.layers.length - 1; layer > above; layer--) {
-    const dir = side(fs, parent, layer);
+    const dir = liveSide(fs, parent, layer);
     if (dir === -ENOENT) continue;
     if (dir < 0) return dir;
     let result = removeEntry(fs, layer, dir, name);

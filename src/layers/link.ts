@@ -23,7 +23,7 @@ import { writableSide } from './make.ts';
 import { mayChangeMetadata } from './permission.ts';
 import { isPrivate } from './private.ts';
 import { UPPER } from './setup.ts';
-import { side } from './sides.ts';
+import { liveSide, side } from './sides.ts';
 import { touch } from './touch.ts';
 
 const there = new Stat();
@@ -56,7 +56,7 @@ function linkSomewhere(fs: FileSystem, node: NodeId, parent: NodeId, name: CStri
   if (found < 0) return found;
   const grows = mayGrow(fs, parent);
   if (grows < 0) return grows;
-  const target = side(fs, parent, at.layer);
+  const target = liveSide(fs, parent, at.layer);
   if (target >= 0) {
     const result = linkObject(fs, target, name);
     // A mount inside the layer, or a layer that cannot link: the upper one may.

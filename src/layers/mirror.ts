@@ -16,7 +16,7 @@ import { isEmptySide } from './empty.ts';
 import type { FileSystem } from './filesystem.ts';
 import { quietly } from './quietly.ts';
 import { rebind } from './rebind.ts';
-import { adoptSide, openSide, side, topSide } from './sides.ts';
+import { adoptSide, liveSide, openSide, side, topSide } from './sides.ts';
 import { syncDirectory } from './sync.ts';
 import { dropTemporary, makeTemporary, publish } from './temporary.ts';
 import { xattrPolicy } from './xattrpolicy.ts';
@@ -57,6 +57,17 @@ export function mirror(fs: FileSystem, node: NodeId, layer: number): number {
   const made = asEither(fs, make);
   if (made < 0 && made !== -EEXIST) return made;
   return adoptMade(fs, node, layer, parent, ref.bytes, top);
+}
+
+/**
+ * As `mirror`, for a directory that is to move into `node` in this layer. @returns -EXDEV where the layer cannot take it: something else has
+ * the name of a directory on the way, or `node` was removed from this layer alone.
+ */
+export function mirrorForMove(fs: FileSystem, node: NodeId, layer: number): number {
+  const made = mirror(fs, node, layer);
+  const target = made < 0 ? made : liveSide(fs, node, layer);
+  const cannot = target === -EEXIST || target === -ENOTDIR || (made >= 0 && target === -ENOENT);
+  return cannot ? -EXDEV : target;
 }
 
 /** Does something as the daemon, who may come where the caller stands without a way to it; as the caller where a server squashes root. */

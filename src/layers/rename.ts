@@ -32,7 +32,7 @@ import { isPrivate } from './private.ts';
 import { forgetName } from './remove.ts';
 import { renameDirectory } from './renamedir.ts';
 import { UPPER } from './setup.ts';
-import { side } from './sides.ts';
+import { liveSide, side } from './sides.ts';
 import { touch } from './touch.ts';
 import { unterminated } from './xattrpolicy.ts';
 
@@ -117,18 +117,18 @@ function renameFile(fs: FileSystem, from: End, to: End, flags: number): number {
 
 /** The target directory in the layer in which a file is to move. */
 function targetSide(fs: FileSystem, parent: NodeId, layer: number): number {
-  const there = side(fs, parent, layer);
+  const there = liveSide(fs, parent, layer);
   if (there !== -ENOENT) return there;
   const allowed = mayChangeEntries(fs, parent);
   return allowed < 0 ? allowed : ensureSide(fs, parent, layer);
 }
 
 /**
- * Whether a layer's refusal leaves the way over the upper layer: something else has a directory's name there, or quota projects or
- * mounts inside the layer part it.
+ * Whether a layer's refusal leaves the way over the upper layer: something else has a directory's name there, or nothing since the target
+ * directory was removed from this layer alone, or quota projects or mounts inside the layer part it.
  */
 function mayMoveUp(result: number): boolean {
-  return result === -EXDEV || result === -EEXIST || result === -ENOTDIR;
+  return result === -EXDEV || result === -EEXIST || result === -ENOTDIR || result === -ENOENT;
 }
 
 function moveWithin(

@@ -1,14 +1,14 @@
 // Renaming a directory: in every layer that has it, or in none. The lowest layer goes first, so that what users see changes last, and a
 // failure is undone in the reverse order.
 
-import { EEXIST, EINVAL, EISDIR, ENOTDIR, ENOTEMPTY, ESTALE, EXDEV } from '../../protocol/errno.ts';
+import { EEXIST, EINVAL, EISDIR, ENOENT, ENOTDIR, ENOTEMPTY, ESTALE } from '../../protocol/errno.ts';
 import type { NodeId } from '../../protocol/types.ts';
 import { renameat2 } from '../sys/path.ts';
 import type { End } from './bringup.ts';
 import { isEmpty } from './empty.ts';
 import type { FileSystem } from './filesystem.ts';
 import { removeHidden } from './hidden.ts';
-import { mirror } from './mirror.ts';
+import { mirrorForMove } from './mirror.ts';
 import { mayChangeEntries, mayTakeAway } from './permission.ts';
 import { forgetName, sidesOf } from './remove.ts';
 import { allSides, refreshSides, side } from './sides.ts';
@@ -37,6 +37,7 @@ function renameLocked(fs: FileSystem, from: End, to: End, flags: number): number
   refreshSides(fs, node);
   const sides = allSides(fs, node);
   if (typeof sides === 'number') return sides;
+  if (sides.length === 0) return -ENOENT; // removed by another host since it was found
   const ready = prepareTarget(fs, to, old, sides);
   if (ready < 0) return ready;
   const hidden = removeHiddenUnder(fs, from, sides);
@@ -64,8 +65,8 @@ function prepareTarget(fs: FileSystem, to: End, old: NodeId, sides: readonly num
   const allowed = to.layer >= 0 ? mayTakeAway(fs, to.parent, to.stat) : mayChangeEntries(fs, to.parent);
   if (allowed < 0) return allowed;
   for (const layer of sides) {
-    const target = mirror(fs, to.parent, layer);
-    if (target < 0) return target === -EEXIST || target === -ENOTDIR ? -EXDEV : target;
+    const target = mirrorForMove(fs, to.parent, layer);
+    if (target < 0) return target;
   }
   return 0;
 }

@@ -16,7 +16,7 @@ import {
   STATX_BASIC_STATS,
 } from '../sys/constants.ts';
 import { type CString, EMPTY } from '../sys/cstring.ts';
-import { close, openat } from '../sys/fd.ts';
+import { close, dup3, openat } from '../sys/fd.ts';
 import { statx } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
 import type { FileSystem } from './filesystem.ts';
@@ -60,30 +60,64 @@ export function topSide(fs: FileSystem, node: NodeId, from = 0): number {
   return -ENOENT;
 }
 
+/**
+ * As `side`, of a directory that still has its name in the layer: a removal that a layer further up has then refused, or another host, may have
+ * taken it away from this one alone. Where it has been made again that one is the side from now on.
+ */
+export function liveSide(fs: FileSystem, node: NodeId, layer: number): number {
+  const fd = side(fs, node, layer);
+  if (fd < 0) return fd;
+  const known = statx(fd, EMPTY, AT_EMPTY_PATH, STATX_BASIC_STATS, stat);
+  if (known < 0 ? known !== -ESTALE : stat.nlink > 0) return fd;
+  const found = findAgain(fs, node, layer, fd);
+  const refused = found === -EACCES && fs.policy.permissions === 'default';
+  return refused ? fs.caller.asDaemon(() => findAgain(fs, node, layer, fd)) : found;
+}
+
 /** All layers that have the directory, top first. @returns a negative errno if one of them cannot be asked. */
 export function allSides(fs: FileSystem, node: NodeId): number[] | number {
   const sides: number[] = [];
   for (let layer = 0; layer < fs.layers.length; layer++) {
-    const fd = side(fs, node, layer);
-    const gone = fd < 0 ? fd : isGone(fs, node, layer, fd);
-    if (gone === 0) sides.push(layer);
-    else if (gone !== -ENOENT) return gone;
+    const fd = liveSide(fs, node, layer);
+    if (fd >= 0) sides.push(layer);
+    else if (fd !== -ENOENT) return fd;
   }
   return sides;
 }
 
 /**
- * Whether the directory that a descriptor is open on was removed from its layer alone: by another host, or by a removal that a layer further up
- * has then refused. @returns 0 when it is there, or has no name in the merged tree either; -ENOENT; or -ESTALE when its name is another's.
+ * The side of a directory whose descriptor shows no link any more. @returns `fd`, if it is there all the same (some storages count no links of
+ * directories) or has no name in the merged tree either; -ENOENT; or -ESTALE when the name is another directory's by now.
  */
-function isGone(fs: FileSystem, node: NodeId, layer: number, fd: number): number {
-  const known = statx(fd, EMPTY, AT_EMPTY_PATH, STATX_BASIC_STATS, stat);
-  if (known < 0 || stat.nlink > 0) return 0;
+function findAgain(fs: FileSystem, node: NodeId, layer: number, fd: number): number {
   const ref = newNameRef();
-  if (!fs.table.nameOf(node, ref)) return 0;
-  const dir = side(fs, ref.parent, layer);
-  const there = dir < 0 ? dir : statx(dir, ref.bytes, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, stat);
-  return there === 0 ? -ESTALE : there;
+  if (!fs.table.nameOf(node, ref)) return fd;
+  const dir = liveSide(fs, ref.parent, layer);
+  const there = new Stat();
+  const found = dir < 0 ? dir : statx(dir, ref.bytes, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, there);
+  if (found < 0) return found;
+  const open = new Stat();
+  if (statx(fd, EMPTY, AT_EMPTY_PATH, STATX_BASIC_STATS, open) === 0 && open.sameObject(there)) return fd;
+  if (!there.isDirectory) return -ENOENT;
+  if (!isStillThere(fs, ref.parent, ref.bytes, node)) return -ESTALE;
+  const again = openSide(dir, ref.bytes, there);
+  return again < 0 ? again : replaceSide(fs, node, layer, fd, again, there);
+}
+
+// The number stays: other threads may be using it.
+function replaceSide(
+  fs: FileSystem,
+  node: NodeId,
+  layer: number,
+  fd: number,
+  again: number,
+  found: Stat,
+): number {
+  const device = fs.table.deviceIndex(found.devMajor, found.devMinor, layer);
+  const replaced = device < 0 ? device : dup3(again, fd, O_CLOEXEC);
+  close(again);
+  if (replaced >= 0) fs.table.setDir(node, layer, fd, device, found.inoLo, found.inoHi);
+  return replaced;
 }
 
 /** Records a side that was just found or made. @returns the descriptor that the table holds now: another thread may have been first. */
