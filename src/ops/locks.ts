@@ -1,6 +1,6 @@
 // GETLK, SETLK and SETLKW, which the kernel sends with `locks=cluster` alone.
 
-import { EINVAL } from '../../protocol/errno.ts';
+import { EINVAL, ENOSYS } from '../../protocol/errno.ts';
 import {
   FUSE_LK_FLOCK,
   fuse_file_lock,
@@ -9,6 +9,7 @@ import {
   highWord,
   lowWord,
 } from '../../protocol/index.ts';
+import type { FileSystem } from '../layers/filesystem.ts';
 import { NO_END } from '../layers/heldlocks.ts';
 import { type LockOwner, lockHandle, lockRange, testRange } from '../layers/locks.ts';
 import { F_UNLCK } from '../sys/constants.ts';
@@ -20,7 +21,11 @@ const IN = fuse_lk_in.offsets;
 const LOCK = fuse_file_lock.offsets;
 const lock = new FileLock();
 
+/** Local locks are the kernel's business: it does not ask, and what says that it does is not from it. */
+const isServed = (fs: FileSystem) => fs.policy.locks === 'cluster';
+
 export const GETLK: Handler = ({ request, reply, fs }) => {
+  if (!isServed(fs)) return -ENOSYS;
   const handle = fileHandleOf(fs, request.fileHandle(IN.fh), request.nodeid);
   if (handle < 0) return handle;
   if (!readLock(request)) return -EINVAL;
@@ -37,6 +42,7 @@ export const GETLK: Handler = ({ request, reply, fs }) => {
 };
 
 function set({ request, fs }: Call, waits: boolean): number {
+  if (!isServed(fs)) return -ENOSYS;
   const handle = fileHandleOf(fs, request.fileHandle(IN.fh), request.nodeid);
   if (handle < 0) return handle;
   if (!readLock(request)) return -EINVAL;
