@@ -47,7 +47,7 @@ migratefs() { $AS "$NODE" "$PROGRAM" "$@"; }
 daemons() { for p in /proc/[0-9]*; do
   [ "$(cat $p/comm 2>/dev/null)" = migratefs ] && ! grep -q '^State:.Z' $p/status 2>/dev/null && echo \${p#/proc/}; done; }
 mounted() { grep -c ' fuse.migratefs ' /proc/self/mounts; }
-within() { n=0; until eval "$1"; do n=$((n+1)); [ $n -gt 100 ] && echo "never: $1" && return 1; sleep 0.05; done; }
+within() { n=0; until eval "$1"; do n=$((n+1)); [ $n -gt 600 ] && echo "never: $1" && return 1; sleep 0.05; done; }
 `;
 
 // Those that end anyway get their time.
