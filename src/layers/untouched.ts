@@ -2,7 +2,7 @@
 // access time behind, and whatever else goes wrong, nothing changes.
 
 import {
-  AT_FDCWD,
+  AT_EMPTY_PATH,
   AT_RECURSIVE,
   MOUNT_ATTR__ATIME,
   MOUNT_ATTR_NOATIME,
@@ -13,7 +13,7 @@ import {
   OPEN_TREE_CLOEXEC,
   OPEN_TREE_CLONE,
 } from '../sys/constants.ts';
-import type { CString } from '../sys/cstring.ts';
+import { type CString, EMPTY } from '../sys/cstring.ts';
 import { close, open } from '../sys/fd.ts';
 import { openTree, setMountAttributes } from '../sys/mount.ts';
 
@@ -22,11 +22,13 @@ import { openTree, setMountAttributes } from '../sys/mount.ts';
  * times as it is mounted. @returns an O_PATH descriptor or a negative errno.
  */
 export function openUntouched(path: CString): number {
-  const fd = openTree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
-  if (fd >= 0) {
-    const set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOATIME;
-    if (setMountAttributes(fd, AT_RECURSIVE, set, MOUNT_ATTR__ATIME) === 0) return fd;
-    close(fd);
-  }
-  return open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+  const plain = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+  if (plain < 0) return plain;
+  const fd = openTree(plain, EMPTY, AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+  if (fd < 0) return plain;
+  const set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOATIME;
+  // `plain` stays open beside: the administrator's own mount must be as busy as it is in use.
+  if (setMountAttributes(fd, AT_RECURSIVE, set, MOUNT_ATTR__ATIME) === 0) return fd;
+  close(fd);
+  return plain;
 }

@@ -13,7 +13,7 @@ import {
 import t from 'tap';
 import { O_CREAT, O_RDONLY, O_RDWR, O_TMPFILE, O_TRUNC, O_WRONLY, W_OK } from '../../src/sys/constants.ts';
 import { calls } from '../posix/calls/index.ts';
-import { type Backing, type Mounted, mountTest, printable, treeDigest } from './support.ts';
+import { type Backing, type Mounted, mountTest, printable, run, treeDigest } from './support.ts';
 
 const EROFS = -30;
 
@@ -132,3 +132,12 @@ await mountTest(t, 'read-only, as any user', { lowers: 2, options: 'ro', prepare
   readEverything(t, m);
   calls.chdir('/');
 });
+
+await mountTest(
+  t,
+  'a layer cannot be unmounted below a read-only mount',
+  { backing: 'ext4', lowers: 2, size: '64M', options: 'ro', root: true, prepare },
+  (t, m) => {
+    for (const layer of layersOf(m)) t.match(run('umount', [layer]).stderr.toString(), /busy/, layer);
+  },
+);
