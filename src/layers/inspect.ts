@@ -24,7 +24,13 @@ export function accessNode(fs: FileSystem, node: NodeId, mask: number): number {
     return fd < 0 ? fd : faccessat(fd, EMPTY, mask, AT_EACCESS | AT_EMPTY_PATH);
   }
   const found = place(fs, node, at);
-  return found < 0 ? found : faccessat(at.dir, at.name, mask, AT_EACCESS | AT_SYMLINK_NOFOLLOW);
+  const allowed = found < 0 ? found : faccessat(at.dir, at.name, mask, AT_EACCESS | AT_SYMLINK_NOFOLLOW);
+  if (allowed !== -EACCES || at.path === undefined) return allowed;
+  const fd = openObject(fs, at);
+  if (fd < 0) return fd;
+  const again = faccessat(fd, EMPTY, mask, AT_EACCESS | AT_EMPTY_PATH);
+  close(fd);
+  return again;
 }
 
 /** @returns the target's length in bytes, or a negative errno. Never copies anything up. */

@@ -2,10 +2,12 @@
 
 import {
   existsSync,
+  linkSync,
   lstatSync,
   lutimesSync,
   mkdirSync,
   readdirSync,
+  readFileSync,
   symlinkSync,
   utimesSync,
   writeFileSync,
@@ -13,7 +15,8 @@ import {
 import t from 'tap';
 import { O_CREAT, O_RDONLY, O_RDWR, O_TMPFILE, O_TRUNC, O_WRONLY, W_OK } from '../../src/sys/constants.ts';
 import { calls } from '../posix/calls/index.ts';
-import { type Backing, type Mounted, mountTest, printable, run, treeDigest } from './support.ts';
+import { NOBODY } from './defects-support.ts';
+import { type Backing, type Mounted, mountTest, printable, run, shAs, treeDigest } from './support.ts';
 
 const EROFS = -30;
 
@@ -141,3 +144,31 @@ await mountTest(
     for (const layer of layersOf(m)) t.match(run('umount', [layer]).stderr.toString(), /busy/, layer);
   },
 );
+
+/** Two links of one file that everybody may read, and two that root alone may. */
+function links({ lower: [low = ''] }: { lower: string[] }): void {
+  for (const name of ['open', 'shut']) {
+    writeFileSync(`${low}/${name}-a`, 'old', { mode: name === 'open' ? 0o644 : 0o600 });
+    linkSync(`${low}/${name}-a`, `${low}/${name}-b`);
+  }
+}
+
+for (const permissions of ['layer', 'default']) {
+  await mountTest(
+    t,
+    `names whose file has come up by another one are read by whoever may: permissions=${permissions}`,
+    { root: true, needs: ['setpriv'], prepare: links },
+    async (t, m) => {
+      for (const name of ['open', 'shut']) writeFileSync(`${m.mnt}/${name}-a`, 'new');
+      await m.remount(`ro,permissions=${permissions}`);
+      const read =
+        'for name in open shut; do for link in a b; do cat $name-$link || echo "not $name-$link"; done; done';
+      const { stdout } = shAs(NOBODY, read, { cwd: m.mnt });
+      t.equal(stdout, 'newnewnot shut-a\nnot shut-b', 'by opening them');
+      const ask =
+        'for name in open shut; do for link in a b; do test -r $name-$link && echo $name-$link; done; done || true';
+      t.equal(shAs(NOBODY, ask, { cwd: m.mnt }).stdout, 'open-a\nopen-b', 'by access(2)');
+      t.equal(readFileSync(`${m.mnt}/shut-b`, 'utf8'), 'new', 'and by root');
+    },
+  );
+}
