@@ -41,6 +41,15 @@ export class Lifetime {
     this.settle(node);
   }
 
+  /** Ends the nodes from slot `from` up to `end` that names alone keep. @returns how many ended, with their parents */
+  letGo(from: number, end: number, closing: number[]): number {
+    const before = this.#nodes.used;
+    const last = Math.min(end - 1, this.#nodes.high);
+    for (let slot = from; slot <= last; slot++) this.settle(slot, true);
+    this.reap(closing);
+    return before - this.#nodes.used;
+  }
+
   /** Hands out the descriptors of dead nodes: the caller closes them. */
   reap(closing: number[]): void {
     const nodes = this.#nodes;

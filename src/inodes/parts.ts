@@ -270,17 +270,18 @@ export class TableParts {
     return this.nodes.keeps;
   }
 
-  /** Ends nodes that are kept by their names alone, from `slot` (1 at first) on, and pushes their descriptors. @returns where to go on, 0 at the end */
-  letGo(slot: number, closing: number[]): number {
-    this.mutex.lock();
-    try {
-      const end = Math.min(slot + LET_GO, this.nodes.high + 1);
-      for (let each = slot; each < end; each++) this.lifetime.settle(each, true);
-      this.lifetime.reap(closing);
-      return end > this.nodes.high ? 0 : end;
-    } finally {
-      this.mutex.unlock();
+  /** Ends nodes that are kept by their names alone, and pushes their descriptors. @returns how many ended */
+  letGo(closing: number[]): number {
+    let ended = 0;
+    for (let slot = 1; slot <= this.nodes.high; slot += LET_GO) {
+      this.mutex.lock();
+      try {
+        ended += this.lifetime.letGo(slot, slot + LET_GO, closing);
+      } finally {
+        this.mutex.unlock();
+      }
     }
+    return ended;
   }
 
   stats(): TableStats {

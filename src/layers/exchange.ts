@@ -7,6 +7,7 @@ import { RENAME_EXCHANGE, RENAME_NOREPLACE } from '../sys/constants.ts';
 import { renameat2 } from '../sys/path.ts';
 import { bringUp, type End } from './bringup.ts';
 import type { FileSystem } from './filesystem.ts';
+import { withRoom } from './forget.ts';
 import { mayLoseName } from './guardflags.ts';
 import { removeHidden } from './hidden.ts';
 import { mirrorForMove } from './mirror.ts';
@@ -53,7 +54,7 @@ function exchangeLocked(fs: FileSystem, from: End, to: End): number {
   if (exchanged < 0) return exchanged;
   const top = Math.min(a[0] as number, b[0] as number);
   for (const parent of new Set([from.parent, to.parent])) touch(fs, parent, top);
-  return fs.table.exchange(from.parent, from.name, to.parent, to.name);
+  return withRoom(fs.table, () => fs.table.exchange(from.parent, from.name, to.parent, to.name));
 }
 
 /** The layers that have the object, top first. */

@@ -1,5 +1,6 @@
 // Lookup counts taken back: by the kernel's FORGET, or by an operation that failed after it had counted one.
 
+import { ENOMEM } from '../../protocol/errno.ts';
 import type { Int64, NodeId } from '../../protocol/types.ts';
 import type { InodeTable } from '../inodes/table.ts';
 import { close } from '../sys/fd.ts';
@@ -12,13 +13,17 @@ export function forget(fs: FileSystem, node: NodeId, count: Int64): void {
   for (let i = 0; i < closing.length; i++) close(closing[i] as number);
 }
 
-/** With `handles=keep`, ends the nodes that are kept for file handles alone: room is needed. @returns false where none are kept */
+/** With `handles=keep`, ends the nodes that are kept for file handles alone: room is needed. @returns whether there were any */
 export function letGo(table: InodeTable): boolean {
   if (!table.keeps) return false;
-  for (let slot = 1; slot !== 0; ) {
-    const closing: number[] = [];
-    slot = table.letGo(slot, closing);
-    for (const fd of closing) close(fd);
-  }
-  return true;
+  const closing: number[] = [];
+  const ended = table.letGo(closing);
+  for (const fd of closing) close(fd);
+  return ended > 0;
+}
+
+/** Enters something in the table; where that is full, once more after letting go. */
+export function withRoom(table: InodeTable, enter: () => number): number {
+  const result = enter();
+  return result === -ENOMEM && letGo(table) ? enter() : result;
 }

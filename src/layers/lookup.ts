@@ -1,7 +1,7 @@
 // LOOKUP: a name becomes a node that the kernel holds. What a name shows is known by layer, device and inode, so the same object
 // keeps its node and another object that has taken the name gets a new one.
 
-import { EAGAIN, ENOENT, ENOMEM, ESTALE } from '../../protocol/errno.ts';
+import { EAGAIN, ENOENT, ESTALE } from '../../protocol/errno.ts';
 import type { NodeId } from '../../protocol/types.ts';
 import { type NewNode, newIdentity, newNewNode, ROOT_ID } from '../inodes/table.ts';
 import { S_IFDIR } from '../sys/constants.ts';
@@ -9,7 +9,7 @@ import type { CString } from '../sys/cstring.ts';
 import { close } from '../sys/fd.ts';
 import { Stat } from '../sys/stat.ts';
 import type { FileSystem } from './filesystem.ts';
-import { forget, letGo } from './forget.ts';
+import { forget, withRoom } from './forget.ts';
 import { isCopied, isLinked } from './linkindex.ts';
 import { type Borrowed, locate } from './locate.ts';
 import { settle } from './locking.ts';
@@ -27,7 +27,6 @@ export function lookup(fs: FileSystem, parent: NodeId, name: CString): number {
     const layer = locate(fs, parent, name, fs.stat, elsewhere);
     if (layer < 0) return layer;
     const node = intern(fs, parent, name, layer, fs.stat, stamp);
-    if (node === -ENOMEM && letGo(fs.table)) continue;
     if (node !== -EAGAIN && (node < 0 || isCurrent(fs, layer))) return node;
     if (node !== -EAGAIN) {
       forget(fs, node as NodeId, 1);
@@ -71,7 +70,7 @@ export function intern(
   if (found.type === S_IFDIR) return internDirectory(fs, parent, name, layer, device, found, stamp);
   table.presentedOf(device, found.inoLo, found.inoHi, number);
   fill(layer, device, found);
-  return table.intern(parent, name, fresh, stamp);
+  return withRoom(table, () => table.intern(parent, name, fresh, stamp));
 }
 
 /** A node for a file without a name, just made on the upper layer (O_TMPFILE). @returns the node with one lookup counted, or -ENOMEM. */
@@ -81,7 +80,7 @@ export function internNameless(fs: FileSystem, found: Stat): number {
   if (device < 0) return device;
   table.presentedOf(device, found.inoLo, found.inoHi, number);
   fill(UPPER, device, found);
-  return table.create(fresh);
+  return withRoom(table, () => table.create(fresh));
 }
 
 function fill(layer: number, device: number, found: Stat): void {
@@ -107,7 +106,7 @@ function internDirectory(
   gainSide(fs, parent, name, layer);
   table.presentedOf(device, found.inoLo, found.inoHi, number);
   fill(layer, device, found);
-  const node = table.intern(parent, name, fresh, stamp);
+  const node = withRoom(table, () => table.intern(parent, name, fresh, stamp));
   if (node < 0 || table.dirFd(node as NodeId, layer) >= 0) return node;
   const dir = side(fs, parent, layer);
   let fd = dir < 0 ? dir : openSide(dir, name, opened);

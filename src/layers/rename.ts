@@ -27,6 +27,7 @@ import { locate } from './locate.ts';
 import { lockTwo } from './locking.ts';
 import { writableSide } from './make.ts';
 import { ensureSide } from './mirror.ts';
+import { moveName } from './movename.ts';
 import { mayChangeEntries, mayTakeAway } from './permission.ts';
 import { isPrivate } from './private.ts';
 import { forgetName } from './remove.ts';
@@ -151,7 +152,7 @@ function moveWithin(
     return result;
   }
   if (to.layer >= 0) forgetName(fs, to.parent, to.name, to.layer, to.stat, pin);
-  fs.table.rename(from.parent, from.name, to.parent, to.name);
+  moveName(fs, from, to);
   dropOldTargets(fs, layer, to);
   touch(fs, from.parent, layer);
   if (to.parent !== from.parent) touch(fs, to.parent, layer);

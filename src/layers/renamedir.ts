@@ -9,6 +9,7 @@ import { isEmpty } from './empty.ts';
 import type { FileSystem } from './filesystem.ts';
 import { removeHidden } from './hidden.ts';
 import { mirrorForMove } from './mirror.ts';
+import { moveName } from './movename.ts';
 import { mayChangeEntries, mayTakeAway } from './permission.ts';
 import { forgetName, sidesOf } from './remove.ts';
 import { allSides, refreshSides, side } from './sides.ts';
@@ -51,7 +52,7 @@ function renameLocked(fs: FileSystem, from: End, to: End, flags: number): number
   }
   aside.discard();
   if (to.layer >= 0) forgetName(fs, to.parent, to.name, to.layer, to.stat, -1);
-  fs.table.rename(from.parent, from.name, to.parent, to.name);
+  moveName(fs, from, to);
   for (const parent of new Set([from.parent, to.parent])) touch(fs, parent, sides[0] as number);
   return 0;
 }

@@ -1,7 +1,9 @@
 // Nodes that are kept by their names after the kernel has forgotten them, for file handles.
 
 import t from 'tap';
+import { ENOMEM } from '../../protocol/errno.ts';
 import { InodeTable, newIdentity, ROOT_ID } from '../../src/inodes/table.ts';
+import { letGo, withRoom } from '../../src/layers/forget.ts';
 import { cname, DIRECTORY, FILE, object } from './support.ts';
 
 function keeping(): InodeTable {
@@ -11,12 +13,6 @@ function keeping(): InodeTable {
 function forget(table: InodeTable, ...nodes: number[]): number[] {
   const closing: number[] = [];
   for (const node of nodes) table.forget(node as never, 1, closing);
-  return closing;
-}
-
-function letGo(table: InodeTable): number[] {
-  const closing: number[] = [];
-  for (let slot = 1; slot !== 0; ) slot = table.letGo(slot, closing);
   return closing;
 }
 
@@ -68,24 +64,46 @@ t.test('what the kernel does not hold can be let go', async (t) => {
   table.setDir(free, 1, 501, 0, 11, 0);
   const inFree = table.intern(free, cname('f'), object(FILE, 12)) as never;
   forget(table, held, free, inFree);
-  t.same(letGo(table), [501], 'the descriptors are to be closed');
+  const closing: number[] = [];
+  t.equal(table.letGo(closing), 2);
+  t.same(closing, [501], 'the descriptors are to be closed');
   t.same(
     [held, file, free, inFree].map((node) => table.exists(node)),
     [true, true, false, false],
   );
   t.equal(table.stats().nodes, 3);
-  t.same(letGo(table), []);
+  t.equal(table.letGo(closing), 0);
+  t.equal(closing.length, 1);
 });
+
+/** Makes nodes until there is no room. */
+function fill(table: InodeTable, each: (node: number) => void): void {
+  let node = 1;
+  for (let i = 0; node > 0; i++) {
+    node = table.intern(ROOT_ID, cname(`${i}`), object(FILE, 100 + i));
+    if (node > 0) each(node);
+  }
+  if (node !== -ENOMEM) throw new Error(`intern returned ${node}`);
+}
 
 t.test('a full table has room again', async (t) => {
   const table = keeping();
-  let made = 0;
-  for (let node = 1; node > 0; made++) {
-    node = table.intern(ROOT_ID, cname(`${made}`), object(FILE, 100 + made));
-    if (node > 0) forget(table, node);
-  }
-  t.ok(made > 100);
-  letGo(table);
-  t.equal(table.stats().nodes, 1);
-  t.ok(table.intern(ROOT_ID, cname('new'), object(FILE, 99)) > 0);
+  fill(table, (node) => forget(table, node));
+  t.ok(table.stats().nodes > 100);
+  const enter = () => table.intern(ROOT_ID, cname('new'), object(FILE, 99));
+  t.ok(withRoom(table, enter) > 0);
+  t.equal(table.stats().nodes, 2);
+});
+
+t.test('what is full of nodes that the kernel holds is asked once', async (t) => {
+  const table = keeping();
+  fill(table, () => undefined);
+  let asked = 0;
+  const enter = () => {
+    asked++;
+    return table.intern(ROOT_ID, cname('new'), object(FILE, 99));
+  };
+  t.equal(withRoom(table, enter), -ENOMEM);
+  t.equal(asked, 1);
+  t.equal(letGo(table), false);
 });

@@ -4,6 +4,7 @@ import {
   linkSync,
   lstatSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmdirSync,
@@ -146,5 +147,34 @@ await mountTest(
     writeFileSync(`${mnt}/f`, 'the last');
     t.same(opened(mnt, made), Array(50).fill('ESTALE'));
     t.match(opened(mnt, [handleOf(`${mnt}/f`)])[0], / the last$/);
+  },
+);
+
+await mountTest(
+  t,
+  'a full table of kept objects takes new ones',
+  { root, options: 'handles=keep,inode-memory=2M' },
+  (t, { mnt, upper }) => {
+    // More than there is room for; the kernel has forgotten most of them.
+    const failed: string[] = [];
+    const take = (name: string, make: () => void) => {
+      try {
+        make();
+      } catch (error) {
+        failed.push(`${name}: ${(error as NodeJS.ErrnoException).code}`);
+      }
+    };
+    mkdirSync(`${mnt}/d`);
+    for (let i = 0; i < 9000; i++) {
+      const name = `${mnt}/d/${i}`;
+      take(name, () => writeFileSync(name, ''));
+      if (i % 1000 === 999) dropCaches();
+    }
+    for (let i = 0; i < 3000; i++) {
+      take(`moved ${i}`, () => renameSync(`${mnt}/d/${i}`, `${mnt}/d/moved-to-a-longer-name-${i}`));
+      if (i % 1000 === 999) dropCaches();
+    }
+    t.same(failed, []);
+    t.equal(readdirSync(`${upper}/d`).length, 9000);
   },
 );
