@@ -14,12 +14,12 @@ import {
 } from '../sys/constants.ts';
 import { geteuid } from '../sys/credentials.ts';
 import { cstring, EMPTY } from '../sys/cstring.ts';
-import { close, open } from '../sys/fd.ts';
+import { close, dup3, open } from '../sys/fd.ts';
 import { mkdirat, statx, unlinkat } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
 import { copyTimes } from './copymeta.ts';
 import { isOurs } from './private.ts';
-import { PRIVATE_NAME, UPPER } from './setup.ts';
+import { type LayerSetup, PRIVATE_NAME, UPPER } from './setup.ts';
 import { openSide } from './sides.ts';
 
 const NAME = cstring(PRIVATE_NAME);
@@ -59,6 +59,19 @@ export function claim(
   return openNothing();
 }
 
+/**
+ * For a mount that changes nothing, and so has made no directory of ours: whether another mount has made one since, which is believed from now
+ * on as at the start. Call it as the daemon.
+ */
+export function claimLate({ fd, ours }: LayerSetup): boolean {
+  if (statx(fd, EMPTY, AT_EMPTY_PATH, STATX_BASIC_STATS, root) < 0) return false;
+  if (statx(ours, EMPTY, AT_EMPTY_PATH, STATX_BASIC_STATS, found) === 0 && isOnLayer()) return false;
+  const made = openSide(fd, NAME, found);
+  const claimed = made >= 0 && faultOf(made) === undefined && dup3(made, ours, O_CLOEXEC) >= 0;
+  if (made >= 0) close(made);
+  return claimed;
+}
+
 /** Nobody else can make a name in the layer's root. */
 function isDaemonsAlone(stat: Stat): boolean {
   return stat.uid === geteuid() && (stat.mode & 0o022) === 0;
@@ -69,10 +82,14 @@ function faultOf(fd: number): string | undefined {
   if (fd === -ENOTDIR) return 'is not a directory';
   if (fd < 0) return undefined;
   const { uid, mode } = found;
-  if (found.devMajor !== root.devMajor || found.devMinor !== root.devMinor)
-    return 'is on another file system than the layer';
+  if (!isOnLayer()) return 'is on another file system than the layer';
   if (uid !== geteuid() && uid !== 0) return `belongs to the user ${uid}`;
   return (mode & 0o077) === 0 ? undefined : `may be reached by others (mode ${(mode & 0o7777).toString(8)})`;
+}
+
+/** Whether what was found lies on the file system of the layer's root. */
+function isOnLayer(): boolean {
+  return found.devMajor === root.devMajor && found.devMinor === root.devMinor;
 }
 
 /** The root's times stay what they were: nothing has been put in that users see. */

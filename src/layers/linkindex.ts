@@ -20,6 +20,7 @@ import { type CString, cstring, EMPTY } from '../sys/cstring.ts';
 import { close, openat } from '../sys/fd.ts';
 import { linkat, statx, unlinkat } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
+import { claimLate } from './claim.ts';
 import type { FileSystem } from './filesystem.ts';
 import {
   entryPath,
@@ -34,7 +35,7 @@ import { ensureSide } from './mirror.ts';
 import { openPrivateOf, oursOf } from './private.ts';
 import { quietly } from './quietly.ts';
 import { redirectHandles } from './redirect.ts';
-import { UPPER } from './setup.ts';
+import { type LayerSetup, UPPER } from './setup.ts';
 import { syncDirectory } from './sync.ts';
 import type { Temporary } from './temporary.ts';
 import { unterminated } from './xattrpolicy.ts';
@@ -63,6 +64,8 @@ const seen = new Stat();
 // first there is no index, and nothing can enter it; the second was an entry.
 function statKey(fs: FileSystem, layer: number, key: string): number {
   const found = statx(oursOf(fs, layer), keyPath(key), AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, seen);
+  if (found === -ENOENT && fs.policy.readOnly && claimLate(fs.layers[layer] as LayerSetup))
+    return statKey(fs, layer, key);
   if (found < 0) return found === -ENOTDIR ? -ENOENT : found;
   return seen.isDirectory === (layer === UPPER) ? 0 : -EIO;
 }
@@ -142,6 +145,7 @@ function nodeOf(fs: FileSystem, layer: number, stat: Stat): NodeId {
   identity.device = fs.table.deviceIndex(stat.devMajor, stat.devMinor, layer);
   identity.inoLo = stat.inoLo;
   identity.inoHi = stat.inoHi;
+  identity.birth = stat.birth;
   return identity.device < 0 ? (0 as NodeId) : fs.table.showing(identity, stat.type);
 }
 

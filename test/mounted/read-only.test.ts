@@ -16,6 +16,7 @@ import t from 'tap';
 import { O_CREAT, O_RDONLY, O_RDWR, O_TMPFILE, O_TRUNC, O_WRONLY, W_OK } from '../../src/sys/constants.ts';
 import { calls } from '../posix/calls/index.ts';
 import { NOBODY } from './defects-support.ts';
+import { mountAgain } from './second.ts';
 import { type Backing, type Mounted, mountTest, printable, run, shAs, treeDigest } from './support.ts';
 
 const EROFS = -30;
@@ -172,3 +173,17 @@ for (const permissions of ['layer', 'default']) {
     },
   );
 }
+
+await mountTest(
+  t,
+  'what other mounts copy up since is seen by every name',
+  { options: 'ro,cache=none', prepare: links },
+  async (t, m) => {
+    const read = () => ['open-a', 'open-b'].map((name) => readFileSync(`${m.mnt}/${name}`, 'utf8'));
+    t.same(read(), ['old', 'old']);
+    t.notOk(existsSync(`${m.upper}/.migratefs`), 'it was the first');
+    const other = await mountAgain(t, m, 'cache=none');
+    writeFileSync(`${other}/open-a`, 'new');
+    t.same(read(), ['new', 'new']);
+  },
+);
