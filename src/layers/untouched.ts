@@ -1,6 +1,7 @@
 // The layers of a read-only mount are reached through mounts of the daemon's own, which nothing can be written through: reading leaves no
 // access time behind, and whatever else goes wrong, nothing changes.
 
+import { readFileSync, readlinkSync } from 'node:fs';
 import {
   AT_EMPTY_PATH,
   AT_RECURSIVE,
@@ -18,12 +19,12 @@ import { close, open } from '../sys/fd.ts';
 import { openTree, setMountAttributes } from '../sys/mount.ts';
 
 /**
- * Opens a layer's root for reading alone. Ordinary users, and kernels before 5.12, have no such mounts: there the storage keeps access
- * times as it is mounted. @returns an O_PATH descriptor or a negative errno.
+ * Opens a layer's root for reading alone. Ordinary users, kernels before 5.12, and layers with mounts that cannot be copied have no such
+ * mounts: there the storage keeps access times as it is mounted. @returns an O_PATH descriptor or a negative errno.
  */
 export function openUntouched(path: CString): number {
   const plain = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-  if (plain < 0) return plain;
+  if (plain < 0 || cannotCopy(plain)) return plain;
   const fd = openTree(plain, EMPTY, AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
   if (fd < 0) return plain;
   const set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOATIME;
@@ -31,4 +32,29 @@ export function openUntouched(path: CString): number {
   if (setMountAttributes(fd, AT_RECURSIVE, set, MOUNT_ATTR__ATIME) === 0) return fd;
   close(fd);
   return plain;
+}
+
+/**
+ * Whether a copy of the mounts below a layer would leave something out, and show an empty directory in its place: an unbindable mount, or
+ * what an automounter would mount there.
+ */
+function cannotCopy(layer: number): boolean {
+  const root = readlinkSync(`/proc/self/fd/${layer}`, 'latin1');
+  const below = root === '/' ? root : `${root}/`;
+  return readFileSync('/proc/self/mountinfo', 'latin1')
+    .split('\n')
+    .some((line) => {
+      // proc_pid_mountinfo(5): the mount point is the fifth, then options, tags up to the dash, and the type.
+      const fields = line.split(' ');
+      const dash = fields.indexOf('-', 6);
+      if (dash < 0 || !decoded(fields[4] as string).startsWith(below)) return false;
+      return fields.slice(6, dash).includes('unbindable') || fields[dash + 1] === 'autofs';
+    });
+}
+
+/** `\040` and the like stand for one byte each. */
+function decoded(field: string): string {
+  return field.replace(/\\([0-7]{3})/g, (_, digits: string) =>
+    String.fromCharCode(Number.parseInt(digits, 8)),
+  );
 }

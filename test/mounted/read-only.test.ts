@@ -17,7 +17,7 @@ import { O_CREAT, O_RDONLY, O_RDWR, O_TMPFILE, O_TRUNC, O_WRONLY, W_OK } from '.
 import { calls } from '../posix/calls/index.ts';
 import { NOBODY } from './defects-support.ts';
 import { mountAgain } from './second.ts';
-import { type Backing, type Mounted, mountTest, printable, run, shAs, treeDigest } from './support.ts';
+import { type Backing, type Mounted, mountTest, must, printable, run, shAs, treeDigest } from './support.ts';
 
 const EROFS = -30;
 
@@ -185,5 +185,27 @@ await mountTest(
     const other = await mountAgain(t, m, 'cache=none');
     writeFileSync(`${other}/open-a`, 'new');
     t.same(read(), ['new', 'new']);
+  },
+);
+
+await mountTest(
+  t,
+  'what is mounted inside a layer and cannot be bound elsewhere is shown too',
+  { root: true, prepare: ({ lower: [low = ''] }) => void mkdirSync(`${low}/a volume`) },
+  async (t, m) => {
+    await m.unmount();
+    const volume = `${m.lower[0]}/a volume`;
+    must('mount', ['-t', 'tmpfs', 'tmpfs', volume]);
+    try {
+      must('mount', ['--make-unbindable', volume]);
+      writeFileSync(`${volume}/file`, 'here');
+      await m.remount('ro');
+      t.equal(readFileSync(`${m.mnt}/a volume/file`, 'utf8'), 'here');
+      t.equal(calls.open(`${m.mnt}/a volume/file`, O_WRONLY), EROFS);
+    } finally {
+      await m.unmount();
+      must('umount', [volume]);
+    }
+    await m.remount();
   },
 );
