@@ -68,7 +68,8 @@ export function lockHandle(fs: FileSystem, node: NodeId, handle: number, type: n
   const gaveUp = result === -EAGAIN && fs.lockQueue.waited === undefined;
   // The kernel may know the file as it was before another host changed it under its lock.
   if (result === 0 && type !== F_UNLCK) fs.outdated(node);
-  return conclude(fs, node, result, type !== F_WRLCK || gaveUp, waits ? WANTS_FLOCK + type : undefined);
+  const frees = gaveUp || (result === 0 && type !== F_WRLCK);
+  return conclude(fs, node, result, frees, waits ? WANTS_FLOCK + type : undefined);
 }
 
 /** fcntl(2) F_SETLK and its like. @param want what the range's waiters have in common. @returns as `lockHandle`. */
@@ -90,7 +91,13 @@ export function lockRange(
     table.gates.leave(node);
   }
   if (result === 0 && type !== F_UNLCK) fs.outdated(node);
-  return conclude(fs, node, result, type !== F_WRLCK, waits ? WANTS_RANGE + hashOf(lock) : undefined);
+  return conclude(
+    fs,
+    node,
+    result,
+    result === 0 && type !== F_WRLCK,
+    waits ? WANTS_RANGE + hashOf(lock) : undefined,
+  );
 }
 
 function conclude(fs: FileSystem, node: NodeId, result: number, frees: boolean, want: number | undefined) {

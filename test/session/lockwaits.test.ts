@@ -1,9 +1,20 @@
+import { closeSync, openSync } from 'node:fs';
+import { join } from 'node:path';
 import t from 'tap';
 import type { NodeId } from '../../protocol/index.ts';
+import { FileSystem } from '../../src/layers/filesystem.ts';
+import { PARKED } from '../../src/layers/locking.ts';
+import { closeLocked, lockHandle, lockRange } from '../../src/layers/locks.ts';
+import { lookup } from '../../src/layers/lookup.ts';
+import { openFile } from '../../src/layers/open.ts';
 import { LockClock } from '../../src/session/lockclock.ts';
 import { LockWaits } from '../../src/session/lockwaits.ts';
 import { Parker } from '../../src/session/parker.ts';
 import { Parking } from '../../src/session/parking.ts';
+import { F_RDLCK, F_UNLCK, LOCK_EX, O_RDONLY } from '../../src/sys/constants.ts';
+import { cstring } from '../../src/sys/cstring.ts';
+import { FileLock, flock, setLock } from '../../src/sys/locks.ts';
+import { prepareLayers, releaseLayers, sampleLayers } from './layers.ts';
 
 const [A, B] = [7, 2 ** 40 + 7] as NodeId[] as [NodeId, NodeId];
 const all = () => true;
@@ -160,6 +171,47 @@ t.test(
     clock.stop();
   },
 );
+
+t.test('a try for a lock that fails lets nothing go, and wakes nobody', async (t) => {
+  const folder = t.testdir();
+  releaseLayers(sampleLayers(folder));
+  const setup = prepareLayers(folder, { locks: 'cluster' });
+  let released = 0;
+  const queue = {
+    waitForLock: () => true,
+    waited: 10 as number | undefined,
+    released: () => {
+      released++;
+    },
+  };
+  const never = () => false;
+  const fs = new FileSystem(setup, 1, never, undefined, queue);
+  const node = lookup(fs, 1 as NodeId, cstring('hello')) as NodeId;
+  const handle = openFile(fs, node, O_RDONLY);
+  t.ok(handle > 0);
+  const owner = { lo: 1, hi: 0, pid: process.pid };
+  const range = (type: number) => new FileLock().set(type, 0, 0);
+  const other = openSync(join(folder, 'lower', 'hello'), 'r+');
+  t.equal(flock(other, LOCK_EX), 0);
+  t.equal(setLock(other, range(1)), 0);
+  for (const type of [F_RDLCK, 1]) {
+    t.equal(lockHandle(fs, node, handle, type, true), PARKED);
+    if (type === F_RDLCK) t.equal(lockRange(fs, node, handle, owner, range(type), true), PARKED);
+  }
+  t.equal(released, 0);
+  queue.waited = undefined;
+  t.equal(lockHandle(fs, node, handle, F_RDLCK, true), PARKED);
+  t.equal(released, 1, 'but a first try has given up what the handle had');
+  closeSync(other);
+  queue.waited = 10;
+  t.equal(lockHandle(fs, node, handle, F_RDLCK, true), 0);
+  t.equal(lockRange(fs, node, handle, owner, range(F_RDLCK), true), 0);
+  t.equal(released, 3, 'a shared one lets others in');
+  t.equal(lockRange(fs, node, handle, owner, range(F_UNLCK), false), 0);
+  t.equal(released, 4);
+  closeLocked(fs, node, handle);
+  releaseLayers(setup);
+});
 
 function manual() {
   let resolve = () => {};
