@@ -25,7 +25,7 @@ import { copyMetadata } from './copymeta.ts';
 import type { FileSystem } from './filesystem.ts';
 import { isAppendOnly, isImmutable } from './guardflags.ts';
 import { isLinked, publishLinked } from './linkindex.ts';
-import { type Place, place } from './locate.ts';
+import { type Place, placeItself } from './locate.ts';
 import { reportMigrated } from './migrated.ts';
 import { ensureSide } from './mirror.ts';
 import { MovingLocks } from './movinglocks.ts';
@@ -46,11 +46,11 @@ const ATTEMPTS = 5;
 /**
  * Brings the node's object to the upper layer if it is not there; the caller holds the node's lock and has been checked.
  * @param keep bytes of data that are wanted: all by default, 0 for O_TRUNC. @param at filled with the place on the upper layer.
- * @returns 0, or the errno of whatever failed: the lower object is then as it was.
+ * @returns 0, -ESTALE when another object has the name by now, or the errno of whatever failed: the lower object is then as it was.
  */
 export function copyUp(fs: FileSystem, node: NodeId, at: Place, keep: Int64 = ALL): number {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    const found = place(fs, node, at);
+    const found = placeItself(fs, node, at);
     if (found < 0) return found;
     if (at.layer === UPPER) return 0;
     // What is immutable stays where it is. An append-only copy could not be linked to the source's other names.
@@ -64,7 +64,7 @@ export function copyUp(fs: FileSystem, node: NodeId, at: Place, keep: Int64 = AL
     if (result === -EACCES || result === -EPERM) result = copyOnce(fs, node, at, upper, source, keep);
     if (result !== 0 && result !== CHANGED && result !== -EEXIST) return result;
   }
-  return place(fs, node, at) === 0 && at.layer === UPPER ? 0 : -EBUSY;
+  return placeItself(fs, node, at) === 0 && at.layer === UPPER ? 0 : -EBUSY;
 }
 
 function copyOnce(fs: FileSystem, node: NodeId, at: Place, upper: number, source: Stat, keep: Int64): number {

@@ -32,7 +32,7 @@ import type { FileSystem } from './filesystem.ts';
 import { awaitForeign } from './foreignlocks.ts';
 import { forget } from './forget.ts';
 import { FILE_HANDLE } from './handlekinds.ts';
-import { anyDescriptor, isSameObject, newPlace, place, placeItself } from './locate.ts';
+import { anyDescriptor, isSameObject, newPlace, type Place, placeItself } from './locate.ts';
 import { lockNode } from './locking.ts';
 import { intern, lookup } from './lookup.ts';
 import { roomFor } from './make.ts';
@@ -84,13 +84,15 @@ function openSettled(fs: FileSystem, node: NodeId, flags: number): number {
   }
 }
 
+// Where another host has given the name to another file, the kernel is told to look it up again: what is written goes to that one, not to
+// what was replaced, nor into the pages that the kernel has of it.
 function openForWriting(fs: FileSystem, node: NodeId, flags: number): number {
   if (fs.policy.readOnly) return -EROFS;
   const locked = lockNode(fs, node);
   if (locked < 0) return locked;
   try {
-    const found = place(fs, node, at);
-    if (found === -ESTALE) {
+    const found = placeItself(fs, node, at);
+    if (found === -ESTALE && fs.table.names(node) === 0) {
       const again = openNameless(fs, node, flags);
       return again < 0 ? again : keepHandle(fs, node, again, flags, UPPER);
     }
@@ -103,22 +105,24 @@ function openForWriting(fs: FileSystem, node: NodeId, flags: number): number {
       const copied = copyUp(fs, node, at, (flags & O_TRUNC) !== 0 ? 0 : undefined);
       if (copied < 0) return copied;
     }
-    const fd = openFound(fs, at.dir, at.name, (flags & PASSED) | OURS);
-    if (fd < 0) return gone(fd);
-    return keepHandle(fs, node, fd, flags, UPPER);
+    const fd = openItself(fs, node, at, (flags & PASSED) | OURS);
+    return fd < 0 ? fd : keepHandle(fs, node, fd, flags, UPPER);
   } finally {
     fs.table.unlockNode(node, fs.worker);
   }
 }
 
-/**
- * Opens what has the node's name, if that is the node's object still: a rename over it may come in between.
- * @returns a descriptor, -ESTALE, or a negative errno.
- */
 function openVisible(fs: FileSystem, node: NodeId, flags: number): number {
   const found = placeItself(fs, node, at);
-  if (found < 0) return found;
-  const fd = openFound(fs, at.dir, at.name, (flags & PASSED) | OURS);
+  return found < 0 ? found : openItself(fs, node, at, (flags & PASSED) | OURS);
+}
+
+/**
+ * Opens what has the node's name, if that is the node's object still: a rename over it may come in between.
+ * @param flags with O_NONBLOCK. @returns a descriptor, -ESTALE, or a negative errno.
+ */
+export function openItself(fs: FileSystem, node: NodeId, at: Place, flags: number): number {
+  const fd = openFound(fs, at.dir, at.name, flags);
   if (fd < 0) return gone(fd);
   const seen = statx(fd, EMPTY, AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_BTIME, fs.stat);
   if (seen === 0 && isSameObject(fs, node, at.layer, fs.stat)) return fd;

@@ -11,9 +11,9 @@ import { copyUp } from './copyup.ts';
 import type { FileSystem } from './filesystem.ts';
 import { awaitForeign } from './foreignlocks.ts';
 import { isGuarded } from './guardflags.ts';
-import { anyDescriptor, newPlace, openObject, place } from './locate.ts';
+import { anyDescriptor, newPlace, openObject, place, placeItself } from './locate.ts';
 import { lockNode } from './locking.ts';
-import { openFound } from './openfound.ts';
+import { openItself } from './open.ts';
 import { mayChangeMetadata, mayOpen } from './permission.ts';
 import { UPPER } from './setup.ts';
 import { allSides, side } from './sides.ts';
@@ -72,8 +72,8 @@ function changeNothing(fs: FileSystem, fd: number): number {
 
 /** truncate(2): the file comes up with as much of its data as stays. */
 function truncateNode(fs: FileSystem, node: NodeId, size: Int64): number {
-  const found = place(fs, node, at);
-  if (found === -ESTALE) {
+  const found = placeItself(fs, node, at);
+  if (found === -ESTALE && fs.table.names(node) === 0) {
     const fd = anyDescriptor(fs, node);
     return fd < 0 ? fd : truncate(procPath(fd), size);
   }
@@ -87,7 +87,7 @@ function truncateNode(fs: FileSystem, node: NodeId, size: Int64): number {
     const copied = copyUp(fs, node, at, size);
     if (copied < 0) return copied;
   }
-  const fd = openFound(fs, at.dir, at.name, O_WRONLY | O_NONBLOCK);
+  const fd = openItself(fs, node, at, O_WRONLY | O_NONBLOCK);
   if (fd < 0) return fd;
   // truncate(2) leaves the times alone when the size stays, ftruncate(2) never does. A copy may have the new size already.
   const result = unchanged ? truncate(procPath(fd), size) : ftruncate(fd, size);

@@ -1,6 +1,17 @@
 // A file that is replaced by rename(2) while others open and read it: each reads the old file or the new one, whole, with its own size.
 
-import { readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  closeSync,
+  existsSync,
+  openSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import t from 'tap';
 import { mountTest, sh } from './support.ts';
 
@@ -55,3 +66,41 @@ await mountTest(
     t.equal(statSync(`${m.mnt}/file`).size, 18);
   },
 );
+
+/** The whole content, by the descriptor. */
+function contentOf(fd: number): string {
+  const bytes = Buffer.alloc(100);
+  return bytes.toString('latin1', 0, readSync(fd, bytes, 0, bytes.length, 0));
+}
+
+for (const storage of ['old', 'new'] as const) {
+  await mountTest(
+    t,
+    `who writes to what another host has put in a file's place, on the ${storage} storage, while the old one is read here`,
+    {
+      prepare: ({ upper, lower: [lower] }) => {
+        const layer = storage === 'old' ? lower : upper;
+        for (const name of ['appended', 'cut']) {
+          writeFileSync(`${layer}/${name}`, 'old file');
+          writeFileSync(`${layer}/${name}.new`, 'NEW FILE, longer');
+        }
+      },
+    },
+    (t, m) => {
+      const layer = storage === 'old' ? (m.lower[0] as string) : m.upper;
+      for (const name of ['appended', 'cut']) {
+        const reader = openSync(`${m.mnt}/${name}`, 'r');
+        t.equal(contentOf(reader), 'old file');
+        renameSync(`${layer}/${name}.new`, `${layer}/${name}`);
+        if (name === 'appended') appendFileSync(`${m.mnt}/${name}`, '!');
+        else truncateSync(`${m.mnt}/${name}`, 3);
+        const wanted = name === 'appended' ? 'NEW FILE, longer!' : 'NEW';
+        t.equal(readFileSync(`${m.mnt}/${name}`, 'latin1'), wanted, `${name}, in the mount`);
+        t.equal(readFileSync(`${m.upper}/${name}`, 'latin1'), wanted, `${name}, on the new storage`);
+        t.notOk(existsSync(`${m.lower[0]}/${name}`));
+        t.equal(contentOf(reader), 'old file', 'the reader has the file that it opened');
+        closeSync(reader);
+      }
+    },
+  );
+}
