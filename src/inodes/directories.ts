@@ -103,6 +103,7 @@ export class Directories {
       out.device = this.#blocks.get(block, at + 1);
       out.inoLo = this.#blocks.get(block, at + 2) >>> 0;
       out.inoHi = this.#blocks.get(block, at + 3) >>> 0;
+      out.birth = 0;
       return true;
     } finally {
       this.#mutex.unlock();

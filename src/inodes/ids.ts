@@ -23,6 +23,8 @@ export interface Identity {
   device: number;
   inoLo: number;
   inoHi: number;
+  /** An i32 made of the time of birth, which tells objects apart that had one inode number after another; 0: not known. */
+  birth: number;
 }
 
 /** A node to be made known: what it shows, its S_IFMT bits, and the inode number that the mount presents. */
@@ -39,11 +41,16 @@ export interface Words64 {
 }
 
 export function newIdentity(): Identity {
-  return { layer: 0, device: 0, inoLo: 0, inoHi: 0 };
+  return { layer: 0, device: 0, inoLo: 0, inoHi: 0, birth: 0 };
 }
 
 export function newNewNode(): NewNode {
   return { ...newIdentity(), type: 0, presentedLo: 0, presentedHi: 0 };
+}
+
+/** Whether two births may be of one object. */
+export function sameBirth(a: number, b: number): boolean {
+  return a === b || a === 0 || b === 0;
 }
 
 export function makeId(slot: number, generation: number): NodeId {

@@ -138,6 +138,7 @@ export class Namespace {
       const old = this.#dentries.get(dentry, DENTRY.node);
       if (nodes.shows(old, node, node.type)) {
         this.#dentries.promote(dentry);
+        nodes.learnBirth(old, node.birth);
         return old;
       }
       // Whoever holds the long lock may be about to change what the node shows.
@@ -146,7 +147,9 @@ export class Namespace {
     const known = nodes.find(node, node.type);
     if (known !== 0) {
       const result = this.#name(dir, name, hash, known);
-      return result < 0 ? result : known;
+      if (result < 0) return result;
+      nodes.learnBirth(known, node.birth);
+      return known;
     }
     const slot = nodes.create(node);
     if (slot === 0) return -ENOMEM;

@@ -10,6 +10,7 @@ import {
   type NewNode,
   type NodeId,
   ROOT_SLOT,
+  sameBirth,
   TWO_32,
 } from './ids.ts';
 import { Pool } from './records.ts';
@@ -36,12 +37,13 @@ export const NODE = {
   directory: 16, // its block, see directories.ts
   pinned: 17, // descriptor + 1
   checked: 18,
-  setid: 19, // the kernel was told of set-id bits
+  birth: 19, // of the object, see `Identity`
 } as const;
 
 const LIVE = 1;
 const ORPHAN = 2; // not in the identity index: its object is deleted
 const RETIRED = 4; // the slot has used up its generations
+const SETID = 8; // the kernel was told of set-id bits
 const GENERATION_SHIFT = 4;
 
 export class Nodes extends Pool {
@@ -90,8 +92,8 @@ export class Nodes extends Pool {
   /** @param slot may be 0, of which nothing is ever told. */
   toldSetid(slot: number, told: boolean): boolean {
     if (slot === 0) return false;
-    const was = this.load(slot, NODE.setid) !== 0;
-    if (was !== told) this.store(slot, NODE.setid, told ? 1 : 0);
+    const was = (this.load(slot, NODE.header) & SETID) !== 0;
+    if (was !== told) this.flag(slot, NODE.header, SETID, told);
     return was;
   }
 
@@ -105,6 +107,7 @@ export class Nodes extends Pool {
     this.set(slot, NODE.inoHi, node.inoHi);
     this.set(slot, NODE.presentedLo, node.presentedLo);
     this.set(slot, NODE.presentedHi, node.presentedHi);
+    this.set(slot, NODE.birth, node.birth);
     this.#index.insert(slot, this.#hashOf(slot));
     const generation = this.get(slot, NODE.header) >>> GENERATION_SHIFT;
     this.store(slot, NODE.header, (generation << GENERATION_SHIFT) | LIVE);
@@ -112,6 +115,15 @@ export class Nodes extends Pool {
   }
 
   shows(slot: number, identity: Identity, type: number): boolean {
+    return this.#hasNumber(slot, identity, type) && sameBirth(this.get(slot, NODE.birth), identity.birth);
+  }
+
+  /** What was made known without its time of birth may get it later. */
+  learnBirth(slot: number, birth: number): void {
+    if (birth !== 0) this.set(slot, NODE.birth, birth);
+  }
+
+  #hasNumber(slot: number, identity: Identity, type: number): boolean {
     return (
       this.get(slot, NODE.kind) === kindOf(identity, type) &&
       this.get(slot, NODE.inoLo) === (identity.inoLo | 0) &&
@@ -122,8 +134,11 @@ export class Nodes extends Pool {
   /** The node that shows this object, 0 for none. */
   find(identity: Identity, type: number): number {
     const hash = this.#hash.words(identity.inoLo, identity.inoHi, placeOf(kindOf(identity, type)));
-    for (let slot = this.#index.first(hash); slot !== 0; slot = this.get(slot, NODE.next)) {
+    for (let slot = this.#index.first(hash), next = 0; slot !== 0; slot = next) {
+      next = this.get(slot, NODE.next);
       if (this.shows(slot, identity, type)) return slot;
+      // Another object has its inode number: its own is deleted.
+      if (this.#hasNumber(slot, identity, type)) this.orphan(slot);
     }
     return 0;
   }
@@ -134,6 +149,7 @@ export class Nodes extends Pool {
     out.device = kind >>> 12;
     out.inoLo = this.get(slot, NODE.inoLo) >>> 0;
     out.inoHi = this.get(slot, NODE.inoHi) >>> 0;
+    out.birth = this.get(slot, NODE.birth);
   }
 
   rebind(slot: number, identity: Identity): void {
@@ -141,12 +157,13 @@ export class Nodes extends Pool {
     this.set(slot, NODE.kind, kindOf(identity, this.type(slot)));
     this.set(slot, NODE.inoLo, identity.inoLo);
     this.set(slot, NODE.inoHi, identity.inoHi);
+    this.set(slot, NODE.birth, identity.birth);
     if (indexed) this.#index.insert(slot, this.#hashOf(slot));
   }
 
   /** Takes the node out of the identity index: a new object may get its inode number. */
   orphan(slot: number): void {
-    if (this.#unindex(slot)) this.store(slot, NODE.header, this.get(slot, NODE.header) | ORPHAN);
+    if (this.#unindex(slot)) this.flag(slot, NODE.header, ORPHAN, true);
   }
 
   isOrphan(slot: number): boolean {
@@ -155,9 +172,8 @@ export class Nodes extends Pool {
 
   /** Back into the index, when the object was given a name again. */
   adopt(slot: number): void {
-    const header = this.get(slot, NODE.header);
-    if (!(header & ORPHAN)) return;
-    this.store(slot, NODE.header, header & ~ORPHAN);
+    if (!this.isOrphan(slot)) return;
+    this.flag(slot, NODE.header, ORPHAN, false);
     this.#index.insert(slot, this.#hashOf(slot));
   }
 

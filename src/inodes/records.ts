@@ -35,6 +35,13 @@ export class Records {
   store(index: number, field: number, value: number): void {
     Atomics.store(this.words, index * this.stride + field, value);
   }
+
+  /** Sets bits, or clears them, and leaves to other threads what they do to the other bits meanwhile. */
+  flag(index: number, field: number, bits: number, on: boolean): void {
+    const at = index * this.stride + field;
+    if (on) Atomics.or(this.words, at, bits);
+    else Atomics.and(this.words, at, ~bits);
+  }
 }
 
 const HIGH = 0; // the highest index handed out so far

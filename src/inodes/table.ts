@@ -30,6 +30,7 @@ export {
   newIdentity,
   newNewNode,
   ROOT_ID,
+  sameBirth,
   type Words64,
 } from './ids.ts';
 export { type NameRef, newNameRef } from './nameref.ts';

@@ -145,7 +145,6 @@ function nodeOf(fs: FileSystem, layer: number, stat: Stat): NodeId {
   identity.device = fs.table.deviceIndex(stat.devMajor, stat.devMinor, layer);
   identity.inoLo = stat.inoLo;
   identity.inoHi = stat.inoHi;
-  identity.birth = stat.birth;
   return identity.device < 0 ? (0 as NodeId) : fs.table.showing(identity, stat.type);
 }
 

@@ -3,7 +3,7 @@
 
 import { EACCES, ENOENT, ESTALE } from '../../protocol/errno.ts';
 import type { NodeId } from '../../protocol/types.ts';
-import { type Identity, type NameRef, newIdentity, newNameRef, ROOT_ID } from '../inodes/table.ts';
+import { type Identity, type NameRef, newIdentity, newNameRef, ROOT_ID, sameBirth } from '../inodes/table.ts';
 import {
   AT_EMPTY_PATH,
   AT_SYMLINK_NOFOLLOW,
@@ -150,6 +150,7 @@ export function isSameObject(fs: FileSystem, node: NodeId, layer: number, found:
     identity.layer === layer &&
     identity.inoLo === found.inoLo &&
     identity.inoHi === found.inoHi &&
+    sameBirth(identity.birth, found.birth) &&
     identity.device === fs.table.deviceIndex(found.devMajor, found.devMinor, layer)
   );
 }

@@ -88,6 +88,7 @@ function fill(layer: number, device: number, found: Stat): void {
   fresh.device = device;
   fresh.inoLo = found.inoLo;
   fresh.inoHi = found.inoHi;
+  fresh.birth = found.birth;
   fresh.type = found.type;
   fresh.presentedLo = number.lo;
   fresh.presentedHi = number.hi;

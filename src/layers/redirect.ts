@@ -46,6 +46,7 @@ export function redirectHandles(
   identity.device = table.deviceIndex(made.devMajor, made.devMinor, UPPER);
   identity.inoLo = made.inoLo;
   identity.inoHi = made.inoHi;
+  identity.birth = made.birth;
   // Under one lock with "a handle is added or removed": an opener that found the lower file adds its handle before, and is
   // redirected, or after, and sees the new identity.
   table.lockHandles();
@@ -64,7 +65,7 @@ const KEPT = O_ACCMODE | O_APPEND | O_DIRECT | O_NOATIME;
 /** The copy, open as a handle of the file is to have it. @returns a descriptor or a negative errno. */
 export function openCopyFor(fs: FileSystem, handle: number, copy: number): number {
   const isLock = fs.table.handleKind(handle) === LOCK_HANDLE;
-  const flags = (isLock ? O_RDWR : fs.table.handleFlags(handle) & KEPT) | O_NONBLOCK | O_CLOEXEC;
+  const flags = (isLock ? O_RDWR | O_APPEND : fs.table.handleFlags(handle) & KEPT) | O_NONBLOCK | O_CLOEXEC;
   const path = procPath(copy);
   const fd = reopen(path, flags);
   // The new storage may have no O_DIRECT, which the reader then does without.

@@ -1,7 +1,7 @@
 // Attributes as statx(2) writes them: one 256-byte buffer with the same layout on every architecture, read in place.
 // 64-bit fields are given as two u32 words, to be copied into replies, and, where callers compute, as an Int64.
 import { type Int64, int64, signedInt64 } from '../../protocol/types.ts';
-import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG } from './constants.ts';
+import { S_IFDIR, S_IFLNK, S_IFMT, S_IFREG, STATX_BTIME } from './constants.ts';
 
 /** struct statx of linux/stat.h. Make one and hand it to `statx` again and again; getters read the last answer. */
 export class Stat {
@@ -89,6 +89,12 @@ export class Stat {
   }
   get btimeNsec(): number {
     return this.#at(88);
+  }
+  /** An i32 made of the time of birth, 0 when it is not known. */
+  get birth(): number {
+    if ((this.mask & STATX_BTIME) === 0) return 0;
+    const hash = Math.imul(this.btimeLo, 0x9e3779b1) ^ this.btimeNsec;
+    return hash === 0 ? 1 : hash;
   }
   get ctimeSec(): Int64 {
     return signedInt64(this.ctimeLo, this.ctimeHi);

@@ -107,3 +107,26 @@ t.test('what is full of nodes that the kernel holds is asked once', async (t) =>
   t.equal(asked, 1);
   t.equal(letGo(table), false);
 });
+
+t.test('an inode number that is another object’s now', async (t) => {
+  const table = keeping();
+  const born = (ino: number, birth: number) => ({ ...object(FILE, ino), birth });
+  const old = table.intern(ROOT_ID, cname('x'), born(10, 0)) as never;
+  t.equal(table.intern(ROOT_ID, cname('x'), born(10, 7)), old, 'its birth is learnt');
+  t.equal(table.intern(ROOT_ID, cname('link'), born(10, 7)), old, 'its other name');
+  const other = table.intern(ROOT_ID, cname('y'), born(10, 8)) as never;
+  t.not(other, old);
+  t.equal(table.names(old), 2);
+  t.ok(table.isOrphan(old));
+  t.equal(table.showing(born(10, 0), FILE), other);
+  t.equal(table.intern(ROOT_ID, cname('x'), born(10, 8)), other, 'also by the name of the first');
+  const identity = newIdentity();
+  t.ok(table.identity(other, identity));
+  t.equal(identity.birth, 8);
+  table.toldSetid(other, true);
+  table.rebind(other, born(20, 9));
+  t.equal(table.showing(born(20, 9), FILE), other, 'a copy has a birth of its own');
+  t.equal(table.toldSetid(other, false), true);
+  t.equal(table.toldSetid(other, false), false);
+  t.ok(table.exists(other));
+});

@@ -228,10 +228,10 @@ t.test('a node is found by what it shows', async (t) => {
 t.test('rebind: another identity, the same number', async (t) => {
   const table = smallTable();
   const file = add(table, ROOT_ID, 'a', FILE, 10);
-  t.equal(table.rebind(file, { layer: 0, device: 0, inoLo: 0xffff_fff0, inoHi: 0x8000_0001 }), 0);
+  t.equal(table.rebind(file, { layer: 0, device: 0, inoLo: 0xffff_fff0, inoHi: 0x8000_0001, birth: 0 }), 0);
   const identity = newIdentity();
   t.ok(table.identity(file, identity));
-  t.same(identity, { layer: 0, device: 0, inoLo: 0xffff_fff0, inoHi: 0x8000_0001 });
+  t.same(identity, { layer: 0, device: 0, inoLo: 0xffff_fff0, inoHi: 0x8000_0001, birth: 0 });
   const number = { lo: 0, hi: 0 };
   t.ok(table.presented(file, number));
   t.same(number, { lo: 10, hi: 0 });

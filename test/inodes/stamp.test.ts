@@ -13,7 +13,7 @@ t.test('an intern with an old stamp is refused', async (t) => {
   const dir = add(table, ROOT_ID, 'd', DIRECTORY, 9);
   const file = add(table, ROOT_ID, 'f', FILE, 10);
   const changes: (() => unknown)[] = [
-    () => table.rebind(file, { layer: 0, device: 0, inoLo: 5, inoHi: 0 }),
+    () => table.rebind(file, { layer: 0, device: 0, inoLo: 5, inoHi: 0, birth: 0 }),
     () => table.link(ROOT_ID, name, file),
     () => table.rename(ROOT_ID, name, dir, cname('g')),
     () => table.rename(dir, cname('g'), ROOT_ID, name),

@@ -178,3 +178,31 @@ await mountTest(
     t.equal(readdirSync(`${upper}/d`).length, 9000);
   },
 );
+
+await mountTest(
+  t,
+  'numbers that another host gives to a second object',
+  {
+    root,
+    needs: ['perl'],
+    options: 'cache=none,handles=keep',
+    backing: 'ext4',
+    prepare: ({ lower: [lower] }) => writeFileSync(`${lower}/x`, 'secret\n', { mode: 0o600 }),
+  },
+  (t, { mnt, lower: [lower] }) => {
+    const made = handleOf(`${mnt}/x`);
+    const { ino } = lstatSync(`${lower}/x`);
+    dropCaches();
+    unlinkSync(`${lower}/x`);
+    // The storage gives the lowest free number of the directory's group again.
+    let names = 0;
+    do writeFileSync(`${lower}/y${names}`, 'another\n');
+    while (lstatSync(`${lower}/y${names}`).ino !== ino && names++ < 100);
+    t.equal(lstatSync(`${lower}/y${names}`).ino, ino, 'the storage has given the number again');
+    t.equal(readFileSync(`${mnt}/y${names}`, 'utf8'), 'another\n');
+    t.same(opened(mnt, [made]), ['ESTALE']);
+    t.match(opened(mnt, [handleOf(`${mnt}/y${names}`)])[0], / another$/);
+    renameSync(`${lower}/y${names}`, `${lower}/x`);
+    t.same(opened(mnt, [made]), ['ESTALE'], 'also by the name of the first');
+  },
+);
