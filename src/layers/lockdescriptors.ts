@@ -2,7 +2,7 @@
 
 import { EACCES, EPERM } from '../../protocol/errno.ts';
 import type { NodeId } from '../../protocol/types.ts';
-import { O_CLOEXEC, O_NONBLOCK } from '../sys/constants.ts';
+import { O_APPEND, O_CLOEXEC, O_NONBLOCK } from '../sys/constants.ts';
 import { open } from '../sys/fd.ts';
 import { FileLock, setLock } from '../sys/locks.ts';
 import { procPath } from '../sys/path.ts';
@@ -21,9 +21,12 @@ export function descriptors(fs: FileSystem, node: NodeId): Int32Array {
   return found.subarray(0, fs.table.handles(node, found, LOCK_HANDLE));
 }
 
-/** As the daemon: who asks may have opened the file while he might. A server that squashes root is asked as the caller. */
+/**
+ * As the daemon: who asks may have opened the file while he might. A server that squashes root is asked as the caller. Nothing is ever
+ * written through it, so O_APPEND does no harm: an append-only file is not to be opened for writing without.
+ */
 export function openAgain(fs: FileSystem, fd: number, access: number): number {
-  const work = () => open(procPath(fd), access | O_NONBLOCK | O_CLOEXEC);
+  const work = () => open(procPath(fd), access | O_APPEND | O_NONBLOCK | O_CLOEXEC);
   const opened = fs.caller.asDaemon(work);
   return opened === -EACCES || opened === -EPERM ? work() : opened;
 }

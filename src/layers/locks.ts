@@ -18,7 +18,8 @@ import {
   O_CLOEXEC,
   O_RDONLY,
   O_RDWR,
-  STATX_NLINK,
+  STATX_BASIC_STATS,
+  STATX_BTIME,
 } from '../sys/constants.ts';
 import { EMPTY } from '../sys/cstring.ts';
 import { close, dup3 } from '../sys/fd.ts';
@@ -28,6 +29,7 @@ import { Stat } from '../sys/stat.ts';
 import type { FileSystem } from './filesystem.ts';
 import { LOCK_HANDLE } from './handlekinds.ts';
 import { heldLocks } from './heldlocks.ts';
+import { isCopied, isLinked } from './linkindex.ts';
 import { descriptors, HAS_FLOCK, openAgain, takeRanges } from './lockdescriptors.ts';
 import { PARKED } from './locking.ts';
 import { closeHandle } from './open.ts';
@@ -57,9 +59,10 @@ export function lockHandle(fs: FileSystem, node: NodeId, handle: number, type: n
   try {
     table.setHandleExtra(handle, HAS_FLOCK);
     result = flock(handle, (OPERATIONS[type as 0] as number) | LOCK_NB);
-    if (result === 0 && type !== F_UNLCK && hasLeft(fs, node, handle)) {
+    const still = result === 0 && type !== F_UNLCK ? isStillShown(fs, node, handle) : 0;
+    if (still < 0) {
       flock(handle, LOCK_UN);
-      result = -ESTALE;
+      result = still;
     }
   } finally {
     table.gates.leave(node);
@@ -117,10 +120,10 @@ function setRange(fs: FileSystem, node: NodeId, handle: number, owner: LockOwner
   let result = setLock(fd, lock);
   if (result === -EBADF) result = makeWritable(fs, handle, fd) || setLock(fd, lock);
   if (result === 0 && !unlocks) {
-    if (hasLeft(fs, node, fd)) result = -ESTALE;
-    else table.setHandleFlags(fd, owner.pid);
+    result = isStillShown(fs, node, fd);
+    if (result === 0) table.setHandleFlags(fd, owner.pid);
   }
-  if ((result < 0 && known < 0) || result === -ESTALE) drop(fs, fd);
+  if ((result < 0 && known < 0) || result === -ESTALE) closeHandle(fs, fd);
   return result;
 }
 
@@ -141,7 +144,7 @@ export function testRange(fs: FileSystem, node: NodeId, handle: number, owner: L
 export function dropOwner(fs: FileSystem, node: NodeId, owner: LockOwner): void {
   fs.table.gates.enter(node);
   const fd = descriptorOf(fs, node, owner);
-  if (fd >= 0) drop(fs, fd);
+  if (fd >= 0) closeHandle(fs, fd);
   fs.table.gates.leave(node);
   if (fd >= 0) fs.lockQueue.released(node);
 }
@@ -151,7 +154,7 @@ export function closeLocked(fs: FileSystem, node: NodeId, handle: number): numbe
   const { table } = fs;
   table.gates.enter(node);
   try {
-    for (const fd of descriptors(fs, node)) if (table.handleExtra(fd) === handle) drop(fs, fd);
+    for (const fd of descriptors(fs, node)) if (table.handleExtra(fd) === handle) closeHandle(fs, fd);
     // The descriptor may have been duplicated for what is open without a name, and its lock with it.
     if (table.handleExtra(handle) === HAS_FLOCK) flock(handle, LOCK_UN);
     return closeHandle(fs, handle);
@@ -171,15 +174,22 @@ function descriptorOf(fs: FileSystem, node: NodeId, { lo, hi }: LockOwner): numb
 
 function newDescriptor(fs: FileSystem, node: NodeId, handle: number, owner: LockOwner): number {
   const { table } = fs;
-  // No lower file is ever open for writing, so nobody can ask for more than a shared lock of it.
-  const writable = table.identity(node, identity) && identity.layer === UPPER && !fs.policy.readOnly;
-  let fd = writable ? openAgain(fs, handle, O_RDWR) : -EACCES;
-  if (fd < 0) fd = openAgain(fs, handle, O_RDONLY);
-  if (fd < 0) return fd;
-  const entered = table.openHandle(fd, node, owner.pid, LOCK_HANDLE);
-  if (entered < 0) {
-    close(fd);
-    return entered;
+  // As one step with regard to whoever replaces the descriptors of all handles: it would miss one that is opened and not yet entered.
+  table.lockHandles();
+  let fd: number;
+  try {
+    // No lower file is ever open for writing, so nobody can ask for more than a shared lock of it.
+    const writable = table.identity(node, identity) && identity.layer === UPPER && !fs.policy.readOnly;
+    fd = writable ? openAgain(fs, handle, O_RDWR) : -EACCES;
+    if (fd < 0) fd = openAgain(fs, handle, O_RDONLY);
+    if (fd < 0) return fd;
+    const entered = table.openHandle(fd, node, owner.pid, LOCK_HANDLE);
+    if (entered < 0) {
+      close(fd);
+      return entered;
+    }
+  } finally {
+    table.unlockHandles();
   }
   table.setHandlePosition(fd, owner.lo, owner.hi);
   table.setHandleExtra(fd, handle);
@@ -198,19 +208,15 @@ function makeWritable(fs: FileSystem, handle: number, fd: number): number {
   return result;
 }
 
-function drop(fs: FileSystem, fd: number): void {
-  const closing: number[] = [];
-  fs.table.closeHandle(fd, closing);
-  for (const other of closing) close(other);
-  close(fd);
-}
-
-/** The file's last link to its lower layer has gone, and not through this mount: another host has moved or deleted it. */
-function hasLeft(fs: FileSystem, node: NodeId, fd: number): boolean {
+/** @returns -ESTALE when another host has moved or deleted the lower file: its last link there has gone, or it has its copy; or an errno. */
+function isStillShown(fs: FileSystem, node: NodeId, fd: number): number {
   const { table } = fs;
-  if (!table.identity(node, identity) || identity.layer === UPPER || table.isOrphan(node)) return false;
-  const result = statx(fd, EMPTY, AT_EMPTY_PATH, STATX_NLINK, stat);
-  return result === -ESTALE || (result === 0 && stat.nlink === 0);
+  if (!table.identity(node, identity) || identity.layer === UPPER || table.isOrphan(node)) return 0;
+  const found = statx(fd, EMPTY, AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_BTIME, stat);
+  if (found < 0) return found;
+  if (stat.nlink === 0) return -ESTALE;
+  const copied = isLinked(stat) ? isCopied(fs, identity.layer, stat) : 0;
+  return copied > 0 ? -ESTALE : copied;
 }
 
 function holderOf(fs: FileSystem, node: NodeId, asking: number, lock: FileLock): number {

@@ -4,7 +4,7 @@ import t from 'tap';
 import type { NodeId } from '../../protocol/index.ts';
 import { FileSystem } from '../../src/layers/filesystem.ts';
 import { PARKED } from '../../src/layers/locking.ts';
-import { closeLocked, lockHandle, lockRange } from '../../src/layers/locks.ts';
+import { closeLocked, dropOwner, lockHandle, lockRange } from '../../src/layers/locks.ts';
 import { lookup } from '../../src/layers/lookup.ts';
 import { openFile } from '../../src/layers/open.ts';
 import { LockClock } from '../../src/session/lockclock.ts';
@@ -211,6 +211,44 @@ t.test('a try for a lock that fails lets nothing go, and wakes nobody', async (t
   t.equal(released, 4);
   closeLocked(fs, node, handle);
   releaseLayers(setup);
+});
+
+t.test('a descriptor for locks comes and goes while nobody replaces descriptors', (t) => {
+  const folder = t.testdir();
+  releaseLayers(sampleLayers(folder));
+  const setup = prepareLayers(folder, { locks: 'cluster' });
+  const fs = new FileSystem(setup, 1, () => false);
+  const { table } = fs;
+  const node = lookup(fs, 1 as NodeId, cstring('hello')) as NodeId;
+  const handle = openFile(fs, node, O_RDONLY);
+  const seen: string[] = [];
+  let within = false;
+  const [lock, unlock] = [table.lockHandles.bind(table), table.unlockHandles.bind(table)];
+  const [enter, leave] = [table.openHandle.bind(table), table.closeHandle.bind(table)];
+  table.lockHandles = () => {
+    lock();
+    within = true;
+  };
+  table.unlockHandles = () => {
+    within = false;
+    unlock();
+  };
+  table.openHandle = (...args) => {
+    seen.push(`open ${within}`);
+    return enter(...args);
+  };
+  table.closeHandle = (...args) => {
+    seen.push(`close ${within}`);
+    return leave(...args);
+  };
+  const owner = { lo: 1, hi: 0, pid: process.pid };
+  const shared = new FileLock().set(F_RDLCK, 0, 0);
+  t.equal(lockRange(fs, node, handle, owner, shared, false), 0);
+  dropOwner(fs, node, owner);
+  t.same(seen, ['open true', 'close true']);
+  closeLocked(fs, node, handle);
+  releaseLayers(setup);
+  t.end();
 });
 
 function manual() {
