@@ -93,16 +93,11 @@ const identity = newIdentity();
 function presentIn(fs: FileSystem, node: NodeId, layer: number, dir: number, findCopy: FindCopy): Present {
   const device = fs.table.dirIdentity(node, layer, identity) ? identity.device : 0;
   return (lo, hi, out, name) => {
+    // A name whose copy cannot be found says so when it is looked up; it is listed all the same.
     const found = findCopy(dir, lo, hi, name, copy);
-    if (found === -ENOENT) {
-      fs.table.presentedOf(device, lo, hi, out);
-      return 0;
-    }
-    if (found < 0) return found;
-    const on = fs.table.deviceIndex(copy.devMajor, copy.devMinor, UPPER);
-    if (on < 0) return on;
-    fs.table.presentedOf(on, copy.inoLo, copy.inoHi, out);
-    return 0;
+    const on = found < 0 ? found : fs.table.deviceIndex(copy.devMajor, copy.devMinor, UPPER);
+    if (on < 0) fs.table.presentedOf(device, lo, hi, out);
+    else fs.table.presentedOf(on, copy.inoLo, copy.inoHi, out);
   };
 }
 

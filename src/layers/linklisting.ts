@@ -1,6 +1,6 @@
 // Names of a lower directory that is listed, of files that have come up under another name: they show the copy's number, as stat does.
 
-import { ENOENT } from '../../protocol/errno.ts';
+import { ELOOP, ENOENT, ENOTDIR } from '../../protocol/errno.ts';
 import {
   AT_SYMLINK_NOFOLLOW,
   O_CLOEXEC,
@@ -33,7 +33,9 @@ const NOTHING: FindCopy = () => -ENOENT;
 export function copiesOf(fs: FileSystem, layer: number): FindCopy | number {
   if (layer === UPPER) return NOTHING;
   const known = numbersOf(fs, layer);
-  if (typeof known === 'number') return known === -ENOENT ? NOTHING : known;
+  // What stands in the folder's place is no index.
+  if (known === -ENOENT || known === -ENOTDIR || known === -ELOOP) return NOTHING;
+  if (typeof known === 'number') return known;
   if (known.size === 0) return NOTHING;
   return (dir, inoLo, inoHi, name, copy) => {
     if (!known.has(inoLo)) return -ENOENT;

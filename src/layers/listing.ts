@@ -10,13 +10,13 @@ const { ino, off, namelen, type } = fuse_dirent.offsets;
 const FIRST_BYTES = 1 << 16;
 const FIRST_BUCKETS = 1 << 10;
 
-/** Turns the inode number that a layer lists for a name into the one that the mount shows. @returns 0 or a negative errno */
+/** Turns the inode number that a layer lists for a name into the one that the mount shows. */
 export type Present = (
   inoLo: number,
   inoHi: number,
   out: { lo: number; hi: number },
   name: Uint8Array,
-) => number;
+) => void;
 
 const cursor = new DirentCursor(new Uint8Array(1 << 16));
 const number = { lo: 0, hi: 0 };
@@ -44,8 +44,7 @@ export class Listing {
         if (cursor.isDot) continue;
         const { name } = cursor;
         if (skip(name)) continue;
-        const presented = present(cursor.inoLo, cursor.inoHi, number, name);
-        if (presented < 0) return presented;
+        present(cursor.inoLo, cursor.inoHi, number, name);
         this.add(name, number.lo, number.hi, cursor.type);
       }
     }

@@ -17,7 +17,7 @@ t.test('setDir, dirFd, dirIdentity, clearDir', async (t) => {
   t.equal(table.dirFd(dir, 1), 0, 'descriptor 0 is one');
   t.equal(table.dirFd(dir, 0), -1);
   t.ok(table.dirIdentity(dir, 1, identity));
-  t.same(identity, { layer: 1, device: 3, inoLo: 0xffff_ffff, inoHi: 0x9000_0000 });
+  t.same(identity, { layer: 1, device: 3, inoLo: 0xffff_ffff, inoHi: 0x9000_0000, birth: 0 });
   t.equal(table.setDir(dir, 1, 8, 3, 1, 0), 0, 'the old one is given back');
   t.equal(table.descriptors(), 1);
   t.equal(table.clearDir(dir, 1), 8);
