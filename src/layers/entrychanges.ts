@@ -5,7 +5,10 @@
 import type { NodeId } from '../../protocol/types.ts';
 
 /** Directories share this many records; one that shares is taken to be changing more often than it is. A power of two. */
-const RECORDS = 1024;
+const RECORDS = 1 << 16;
+
+/** Above every count, which is a signed word. */
+export const UNSETTLED = 2 ** 32;
 
 const BEGUN = 0;
 const ENDED = 1;
@@ -18,6 +21,8 @@ const PATIENCE_MS = 2000;
 export class EntryChanges {
   readonly #words: Int32Array;
   readonly #worker: number;
+  /** What the request in hand changes itself. */
+  readonly #own: NodeId[] = [];
 
   static allocate(): SharedArrayBuffer {
     return new SharedArrayBuffer(RECORDS * WORDS * 4);
@@ -31,19 +36,23 @@ export class EntryChanges {
 
   /** Before a user's change of the directory's entries. */
   begin(directory: NodeId): void {
+    this.#own.push(directory);
     Atomics.add(this.#words, at(directory) + BEGUN, 1);
   }
 
   /** After it, whether it was done or refused. */
   end(directory: NodeId): void {
+    this.#own.splice(this.#own.lastIndexOf(directory), 1);
     Atomics.add(this.#words, at(directory) + ENDED, 1);
   }
 
-  /** How many changes have begun, or -1 while one is under way. */
+  /** How many changes have begun, or `UNSETTLED` while one is under way. */
   settled(directory: NodeId): number {
     const ended = Atomics.load(this.#words, at(directory) + ENDED);
     const begun = Atomics.load(this.#words, at(directory) + BEGUN);
-    return begun === ended ? begun : -1;
+    // A link copies its source up in another directory than its own, which may share the record.
+    const sharing = this.#own.filter((own) => own !== directory && at(own) === at(directory)).length;
+    return ((begun - ended) | 0) === sharing ? begun : UNSETTLED;
   }
 
   /** How many changes have begun: compared with `settled`, whether there was one meanwhile. */

@@ -8,6 +8,7 @@ import { EMPTY } from '../sys/cstring.ts';
 import { procPath, statx, utimensat } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
 import { ATIME, MTIME, TimeSpecs, UTIME_NOW, UTIME_OMIT } from '../sys/times.ts';
+import { UNSETTLED } from './entrychanges.ts';
 import type { FileSystem } from './filesystem.ts';
 import { pathOf } from './migrated.ts';
 
@@ -24,7 +25,7 @@ export function quietly(fs: FileSystem, node: NodeId, dir: number, enter: () => 
   changes.hold(node);
   try {
     const settled = changes.settled(node);
-    const known = settled < 0 ? -1 : statx(dir, EMPTY, AT_EMPTY_PATH, STATX_MTIME, before);
+    const known = settled === UNSETTLED ? -1 : statx(dir, EMPTY, AT_EMPTY_PATH, STATX_MTIME, before);
     const result = enter();
     if (result < 0 || known < 0) return result;
     setBack(fs, node, dir, before.mtimeSec, before.mtimeNsec);

@@ -49,17 +49,17 @@ for (const { backing, threads } of cases) {
       options: `threads=${threads}`,
       needs: ['rsync', 'tar', 'setfattr'],
       root: true,
-      timeout: limit(600_000),
+      timeout: limit(1_800_000),
       prepare: ({ lower: [a = ''] }) =>
         void sh(`mkdir "$1"/old; set -- "$1"/old "$2"; ${FILL}`, {
           args: [a, SOURCES],
-          timeout: limit(200_000),
+          timeout: limit(900_000),
         }),
     },
     async (t, m) => {
       const plain = `${m.dir}/plain`;
       const step = (script: string, ...args: string[]) =>
-        sh(script, { cwd: m.mnt, args, timeout: limit(300_000) });
+        sh(script, { cwd: m.mnt, args, timeout: limit(900_000) });
       const count = Number(step('find old | wc -l'));
       t.ok(count > 3000, `${count} objects`);
       step('cp -a old "$1"', plain);
