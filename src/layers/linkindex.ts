@@ -31,6 +31,7 @@ import {
   takeBackEntries,
   takeEntry,
 } from './linkentries.ts';
+import { reportSourceKept } from './migrated.ts';
 import { ensureSide } from './mirror.ts';
 import { openPrivateOf, oursOf } from './private.ts';
 import { quietly } from './quietly.ts';
@@ -116,7 +117,7 @@ export function adoptName(
     const durable = syncDirectory(upper);
     if (durable < 0) return durable;
     const dropped = dropName(fs, dir, name, layer, stat);
-    if (dropped < 0) warnKept(fs, layer, name, dropped);
+    if (dropped < 0) reportSourceKept(fs, layer, name, dropped);
     return 0;
   });
 }
@@ -146,15 +147,6 @@ function nodeOf(fs: FileSystem, layer: number, stat: Stat): NodeId {
   identity.inoLo = stat.inoLo;
   identity.inoHi = stat.inoHi;
   return identity.device < 0 ? (0 as NodeId) : fs.table.showing(identity, stat.type);
-}
-
-function warnKept(fs: FileSystem, layer: number, name: CString, result: number): void {
-  fs.log.warn('source_kept', {
-    name: unterminated(name),
-    layer: fs.pathOf(layer),
-    error: errnoName(-result),
-    consequence: 'the copy is in use; the source stays hidden below it until the name is deleted',
-  });
 }
 
 /**

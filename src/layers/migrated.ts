@@ -1,10 +1,13 @@
-// One line in the log for each object that has moved.
+// One line in the log for each object that has moved, and one where its source would not go.
 
+import { errnoName } from '../../protocol/errno.ts';
 import type { NodeId } from '../../protocol/types.ts';
+import type { CString } from '../sys/cstring.ts';
 import type { Stat } from '../sys/stat.ts';
 import type { CopyReport } from './copydata.ts';
 import type { FileSystem } from './filesystem.ts';
 import type { SourceEnd } from './source.ts';
+import { unterminated } from './xattrpolicy.ts';
 
 const path = new Uint8Array(8192);
 
@@ -29,6 +32,16 @@ export function reportMigrated(
     from: source.inoHi * 2 ** 32 + source.inoLo,
     to: made.inoHi * 2 ** 32 + made.inoLo,
     source: end,
+  });
+}
+
+/** The copy is in use, but the old storage would not let the source go. @param result a negative errno */
+export function reportSourceKept(fs: FileSystem, layer: number, name: CString, result: number): void {
+  fs.log.warn('source_kept', {
+    name: unterminated(name),
+    layer: fs.pathOf(layer),
+    error: errnoName(-result),
+    consequence: 'the copy is in use; the source stays hidden below it until the name is deleted',
   });
 }
 

@@ -12,6 +12,7 @@ import { isAppendOnly } from './guardflags.ts';
 import { moveNew } from './linkentries.ts';
 import { dropName, isLinked } from './linkindex.ts';
 import type { Place } from './locate.ts';
+import { reportSourceKept } from './migrated.ts';
 import { openPrivateOf, privateName } from './private.ts';
 import { UPPER } from './setup.ts';
 import { unterminated } from './xattrpolicy.ts';
@@ -32,23 +33,14 @@ export function removeSource(fs: FileSystem, at: Place, upper: number, source: S
   if (found === -ENOENT || (found === 0 && !now.sameObject(source))) return takeBack(fs, at, upper, made);
   const result = found < 0 ? found : takeAway(fs, at, source);
   if (result === 0 || result === -ENOENT) return 'removed';
-  fs.log.warn('source_kept', {
-    name: unterminated(name),
-    layer: fs.pathOf(at.layer),
-    error: errnoName(-result),
-    consequence: 'the copy is in use; the source stays hidden below it until the name is deleted',
-  });
+  reportSourceKept(fs, at.layer, name, result);
   return 'kept';
 }
 
 function takeAway(fs: FileSystem, at: Place, source: Stat): number {
   if (isLinked(source)) return dropName(fs, at.dir, at.ref.bytes, at.layer, source);
-  return unlinkFile(at.dir, at.ref.bytes, source);
-}
-
-function unlinkFile(dir: number, name: CString, file: Stat): number {
-  const unlink = () => unlinkat(dir, name, 0);
-  return isAppendOnly(file) ? takingAppendOnly(dir, name, file, unlink) : unlink();
+  const unlink = () => unlinkat(at.dir, at.ref.bytes, 0);
+  return isAppendOnly(source) ? takingAppendOnly(at.dir, at.ref.bytes, source, unlink) : unlink();
 }
 
 // Never unlinked: another host may be renaming the copy, which took away what it hid first, and then it is the only one.
