@@ -1,7 +1,7 @@
 // The layers of a read-only mount are reached through mounts of the daemon's own, which nothing can be written through: reading leaves no
 // access time behind, and whatever else goes wrong, nothing changes.
 
-import { readFileSync, readlinkSync } from 'node:fs';
+import { readlinkSync } from 'node:fs';
 import {
   AT_EMPTY_PATH,
   AT_RECURSIVE,
@@ -17,6 +17,7 @@ import {
 import { type CString, EMPTY } from '../sys/cstring.ts';
 import { close, open } from '../sys/fd.ts';
 import { openTree, setMountAttributes } from '../sys/mount.ts';
+import { readMounts } from '../sys/mountinfo.ts';
 
 /**
  * Opens a layer's root for reading alone. Ordinary users, kernels before 5.12, and layers with mounts that cannot be copied have no such
@@ -39,22 +40,9 @@ export function openUntouched(path: CString): number {
  * what an automounter would mount there.
  */
 function cannotCopy(layer: number): boolean {
-  const root = readlinkSync(`/proc/self/fd/${layer}`, 'latin1');
+  const root = readlinkSync(`/proc/self/fd/${layer}`);
   const below = root === '/' ? root : `${root}/`;
-  return readFileSync('/proc/self/mountinfo', 'latin1')
-    .split('\n')
-    .some((line) => {
-      // proc_pid_mountinfo(5): the mount point is the fifth, then options, tags up to the dash, and the type.
-      const fields = line.split(' ');
-      const dash = fields.indexOf('-', 6);
-      if (dash < 0 || !decoded(fields[4] as string).startsWith(below)) return false;
-      return fields.slice(6, dash).includes('unbindable') || fields[dash + 1] === 'autofs';
-    });
-}
-
-/** `\040` and the like stand for one byte each. */
-function decoded(field: string): string {
-  return field.replace(/\\([0-7]{3})/g, (_, digits: string) =>
-    String.fromCharCode(Number.parseInt(digits, 8)),
+  return readMounts().some(
+    ({ point, type, unbindable }) => point.startsWith(below) && (unbindable || type === 'autofs'),
   );
 }

@@ -4,10 +4,11 @@
  */
 import { accessSync, constants, opendirSync, statSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
+import { mountAt, readMounts } from '../sys/mountinfo.ts';
 import { checkDevice, checkKernel } from './device-node.ts';
 import { SystemError } from './errors.ts';
 import { findFusermount } from './fusermount.ts';
-import { FS_TYPE, mountAt, readMounts } from './mountinfo.ts';
+import { FS_TYPE } from './mount-flags.ts';
 import type { MountOptions } from './options.ts';
 import { checkLayersApart, checkMountpointApart } from './overlap.ts';
 import { type Place, placeOf } from './place.ts';

@@ -7,7 +7,7 @@ import { close } from '../sys/fd.ts';
 import { mount } from '../sys/mount.ts';
 import { openDevice } from './device-node.ts';
 import { SystemError } from './errors.ts';
-import { FS_TYPE } from './mountinfo.ts';
+import { FS_TYPE } from './mount-flags.ts';
 import { printable } from './printable.ts';
 
 export interface KernelMount {

@@ -33,3 +33,6 @@ const FUSERMOUNT: readonly [number, string][] = [
 export function fusermountFlags(flags: number): string[] {
   return FUSERMOUNT.filter(([bit]) => (flags & bit) !== 0).map(([, word]) => word);
 }
+
+/** Of a mount, as mount(8) and /proc/self/mountinfo name it. */
+export const FS_TYPE = 'fuse.migratefs';

@@ -3,13 +3,13 @@
  */
 import { fstatSync, readFileSync } from 'node:fs';
 import { EPERM } from '../../protocol/errno.ts';
+import { connectionOf, mountAt, readMounts } from '../sys/mountinfo.ts';
 import type { CheckedPaths } from './checks.ts';
 import { toldConnection } from './daemon-process.ts';
 import { SystemError } from './errors.ts';
 import { mountByHelper } from './fusermount.ts';
 import { mountByKernel } from './kernel-mount.ts';
 import { fusermountFlags } from './mount-flags.ts';
-import { connectionOf, mountAt, readMounts } from './mountinfo.ts';
 import { escapeValue } from './option-words.ts';
 import type { MountOptions } from './options.ts';
 import { detach } from './unmount.ts';

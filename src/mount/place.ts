@@ -5,7 +5,7 @@
  */
 import { closeSync, constants, openSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { dirname, posix } from 'node:path';
-import { type MountEntry, readMounts } from './mountinfo.ts';
+import { type MountEntry, readMounts } from '../sys/mountinfo.ts';
 
 export interface Place {
   /** As the user wrote it: for messages. */

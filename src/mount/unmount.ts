@@ -4,12 +4,12 @@
 import { EBUSY, EINVAL, ENOENT, EPERM, errnoName } from '../../protocol/errno.ts';
 import { cstring } from '../sys/cstring.ts';
 import { umount2 } from '../sys/mount.ts';
+import { connectionOf, mountAt } from '../sys/mountinfo.ts';
 import { pointOf } from './checks.ts';
 import { daemonOf, gone } from './daemon-process.ts';
 import { SystemError } from './errors.ts';
 import { unmountByHelper } from './fusermount.ts';
-import { MNT_DETACH, UMOUNT_NOFOLLOW } from './mount-flags.ts';
-import { connectionOf, FS_TYPE, mountAt } from './mountinfo.ts';
+import { FS_TYPE, MNT_DETACH, UMOUNT_NOFOLLOW } from './mount-flags.ts';
 import { placeOf } from './place.ts';
 import { printable } from './printable.ts';
 

@@ -6,11 +6,11 @@ import t from 'tap';
 import { checkMount, givenDevice, pointOf } from '../../src/mount/checks.ts';
 import { checkKernel } from '../../src/mount/device-node.ts';
 import { fusermountFlags, MS } from '../../src/mount/mount-flags.ts';
-import { connectionOf, mountAt, readMounts } from '../../src/mount/mountinfo.ts';
 import { parseOptions } from '../../src/mount/options.ts';
 import { checkLayersApart, checkMountpointApart } from '../../src/mount/overlap.ts';
 import { isWithin, type Place, placeOf } from '../../src/mount/place.ts';
 import { messageOf, printable } from '../../src/mount/printable.ts';
+import { connectionOf, mountAt, readMounts } from '../../src/sys/mountinfo.ts';
 
 t.test('mountinfo', async (t) => {
   const file = join(t.testdir(), 'mountinfo');

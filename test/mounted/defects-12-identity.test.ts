@@ -4,7 +4,7 @@
 import { spawn } from 'node:child_process';
 import { appendFileSync, chmodSync, chownSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import t from 'tap';
-import { mountAt } from '../../src/mount/mountinfo.ts';
+import { mountAt } from '../../src/sys/mountinfo.ts';
 import { unmountPath } from './backing.ts';
 import { all, attempts, GROUP, MEMBER, NOBODY, pathsIn } from './defects-support.ts';
 import { cleanEnv, isAlive, type Mounted, mountTest, program, treeDigest, until } from './support.ts';

@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import t from 'tap';
-import { mountAt } from '../../src/mount/mountinfo.ts';
+import { mountAt } from '../../src/sys/mountinfo.ts';
 import { errnoOf, pathsIn } from './defects-support.ts';
 import { daemonOf, isAlive, mountTest, program, run, sh, treeDigest, until } from './support.ts';
 

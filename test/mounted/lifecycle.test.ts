@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readdirSync, readFileSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import t from 'tap';
-import { mountAt } from '../../src/mount/mountinfo.ts';
+import { mountAt } from '../../src/sys/mountinfo.ts';
 import {
   cleanEnv,
   isAlive,

@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import type { Test } from 'tap';
-import { mountAt } from '../../src/mount/mountinfo.ts';
+import { mountAt } from '../../src/sys/mountinfo.ts';
 import { unmountPath } from './backing.ts';
 import { cleanEnv, isAlive, type Mounted, must, program, until } from './support.ts';
 

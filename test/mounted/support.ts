@@ -18,7 +18,7 @@ import { tmpdir } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Test } from 'tap';
-import { mountAt } from '../../src/mount/mountinfo.ts';
+import { mountAt } from '../../src/sys/mountinfo.ts';
 import { type Backing, backingMissing, makeStorage, type Storage, unmountPath } from './backing.ts';
 import { cleanEnv, has, isRoot, must, run } from './tools.ts';
 

@@ -5,10 +5,11 @@ import { closeSync, constants, openSync, readSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errnoName } from '../../../protocol/errno.ts';
 import { SystemError } from '../../mount/index.ts';
-import { FS_TYPE, mountAt } from '../../mount/mountinfo.ts';
+import { FS_TYPE } from '../../mount/mount-flags.ts';
 import { optionText } from '../../mount/option-words.ts';
 import { AT_FDCWD, S_IFIFO } from '../../sys/constants.ts';
 import { cstring } from '../../sys/cstring.ts';
+import { mountAt } from '../../sys/mountinfo.ts';
 import { mknodat } from '../../sys/path.ts';
 import type { Stage } from './storages.ts';
 

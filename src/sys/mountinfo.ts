@@ -15,9 +15,9 @@ export interface MountEntry {
   readonly source: string;
   /** Who mounted it, of a FUSE mount. */
   readonly owner: number | undefined;
+  /** It cannot be mounted at a second place. */
+  readonly unbindable: boolean;
 }
-
-export const FS_TYPE = 'fuse.migratefs';
 
 /** In the order of mounting: of several on one point the last is seen. */
 export function readMounts(file = '/proc/self/mountinfo'): MountEntry[] {
@@ -39,6 +39,7 @@ function parseLine(line: string): MountEntry[] {
       type,
       source: decode(source ?? ''),
       owner: ownerOf(own),
+      unbindable: fields.slice(6, dash).includes('unbindable'),
     },
   ];
 }
