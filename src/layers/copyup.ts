@@ -22,6 +22,7 @@ import { Stat } from '../sys/stat.ts';
 import { CHANGED, type CopyReport, copyData } from './copydata.ts';
 import { canBeAppendOnly, copyFlags, makeAppendOnly } from './copyflags.ts';
 import { copyMetadata } from './copymeta.ts';
+import { reach } from './faultpoint.ts';
 import type { FileSystem } from './filesystem.ts';
 import { isAppendOnly, isImmutable } from './guardflags.ts';
 import { isLinked, publishLinked } from './linkindex.ts';
@@ -77,13 +78,15 @@ function copyOnce(fs: FileSystem, node: NodeId, at: Place, upper: number, source
     close(from);
     return copy;
   }
+  reach('copyup.temporary');
   let result = isAppendOnly(source) ? canBeAppendOnly(copy.fd) : 0;
   if (result === 0) result = fill(fs, from, copy, at, source, keep, report);
   const locks = result === 0 ? carryLocks(fs, node, source, from, copy.fd) : undefined;
   if (typeof locks === 'number') result = locks;
+  reach('copyup.ready');
   if (result === 0) result = enter(fs, copy, at, upper, source);
   const published = result === 0;
-  if (published) result = settle(fs, node, at, upper, source, copy, locks as Carried, report, started);
+  if (published) result = settle(fs, node, at, from, source, upper, copy, locks as Carried, report, started);
   if (typeof locks === 'object') locks.end();
   dropTemporary(copy, published);
   close(from);
@@ -129,8 +132,9 @@ function settle(
   fs: FileSystem,
   node: NodeId,
   at: Place,
-  upper: number,
+  from: number,
   source: Stat,
+  upper: number,
   copy: Temporary,
   locks: Carried,
   report: CopyReport,
@@ -138,6 +142,7 @@ function settle(
 ): number {
   const made = new Stat();
   const known = statx(copy.fd, EMPTY, AT_EMPTY_PATH, STATX_BASIC_STATS, made);
+  reach('copyup.published');
   if (known < 0) return known;
   redirectHandles(fs, node, copy.fd, made, locks?.carried);
   locks?.moved();
@@ -147,7 +152,9 @@ function settle(
     fs.log.error('sync_failed', { name: unterminated(at.ref.bytes), error: errnoName(-durable) });
     return -EIO;
   }
-  const removed = removeSource(fs, at, upper, source, made);
+  reach('copyup.durable');
+  const removed = removeSource(fs, at, from, source, upper, made);
+  reach('copyup.removed');
   if (removed === 'gone') return CHANGED;
   reportMigrated(fs, node, at.layer, source, made, report, performance.now() - started, removed);
   return 0;
@@ -169,11 +176,14 @@ function fill(
     const copied = copyData(from, copy.fd, wanted, wanted === size, fs.interrupted, report);
     if (copied < 0) return copied;
   }
+  reach('copyup.data');
   const described = copyMetadata(from, copy.fd, source, xattrPolicy(fs, at.ref.bytes));
   if (described < 0) return described;
   copyFlags(fs, from, copy.fd, source.type, at.ref.bytes);
+  reach('copyup.metadata');
   // Last of all, since the sync of a large file takes its time.
   const durable = isFile ? fsync(copy.fd) : 0;
+  reach('copyup.synced');
   return durable < 0 ? durable : compareAgain(from, at, source);
 }
 

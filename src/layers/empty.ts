@@ -4,13 +4,12 @@ import { EACCES, ENOENT, ENOTEMPTY } from '../../protocol/errno.ts';
 import type { NodeId } from '../../protocol/types.ts';
 import { O_CLOEXEC, O_DIRECTORY, O_RDONLY } from '../sys/constants.ts';
 import { cstring } from '../sys/cstring.ts';
-import { DirentCursor } from '../sys/dirents.ts';
-import { close, getdents, openat } from '../sys/fd.ts';
+import { eachDirent } from '../sys/dirents.ts';
+import { close, openat } from '../sys/fd.ts';
 import type { FileSystem } from './filesystem.ts';
 import { allSides, refreshSides, side } from './sides.ts';
 
 const DOT = cstring('.');
-const cursor = new DirentCursor(new Uint8Array(32768));
 
 /** @returns 0 when no side of the directory holds anything, -ENOTEMPTY, or the errno of a side that cannot be read. */
 export function isEmpty(fs: FileSystem, node: NodeId): number {
@@ -32,16 +31,12 @@ export function isEmpty(fs: FileSystem, node: NodeId): number {
 export function isEmptySide(dir: number): number {
   const fd = openat(dir, DOT, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) return fd === -ENOENT ? 0 : fd;
-  let result = 0;
-  while (result === 0) {
-    const count = getdents(fd, cursor.bytes);
-    if (count <= 0) {
-      result = count;
-      break;
-    }
-    cursor.load(count);
-    while (cursor.next()) if (!cursor.isDot) result = -ENOTEMPTY;
-  }
+  let empty = true;
+  const read = eachDirent(fd, () => {
+    empty = false;
+    return false;
+  });
   close(fd);
-  return result === -ENOENT ? 0 : result;
+  if (!empty) return -ENOTEMPTY;
+  return read === -ENOENT ? 0 : read;
 }

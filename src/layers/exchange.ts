@@ -9,7 +9,7 @@ import { bringUp, type End } from './bringup.ts';
 import type { FileSystem } from './filesystem.ts';
 import { withRoom } from './forget.ts';
 import { mayLoseName } from './guardflags.ts';
-import { removeHidden } from './hidden.ts';
+import { HiddenAside } from './hiddenaside.ts';
 import { mirrorForMove } from './mirror.ts';
 import { mayTakeAway } from './permission.ts';
 import { UPPER } from './setup.ts';
@@ -48,9 +48,11 @@ function exchangeLocked(fs: FileSystem, from: End, to: End): number {
   const a = layersOf(fs, from);
   const b = layersOf(fs, to);
   if (typeof a === 'number' || typeof b === 'number') return Math.min(Number(a), Number(b));
-  const ready = Math.min(makeReady(fs, from, a, to), makeReady(fs, to, b, from));
+  const ready = Math.min(mirrorParents(fs, a, to), mirrorParents(fs, b, from));
   if (ready < 0) return ready;
-  const exchanged = exchangeAll(fs, from, a, to, b);
+  const exchanged = withoutHidden(fs, from, a, () =>
+    withoutHidden(fs, to, b, () => exchangeAll(fs, from, a, to, b)),
+  );
   if (exchanged < 0) return exchanged;
   const top = Math.min(a[0] as number, b[0] as number);
   for (const parent of new Set([from.parent, to.parent])) touch(fs, parent, top);
@@ -67,13 +69,24 @@ function layersOf(fs: FileSystem, end: End): readonly number[] | number {
   return typeof sides !== 'number' && sides.length === 0 ? -ENOENT : sides;
 }
 
-/** The object's new parent must be in each of its layers, and nothing hidden may lie under its own name or in the way of the new one. */
-function makeReady(fs: FileSystem, end: End, layers: readonly number[], other: End): number {
+/** An object's new parent must be in each of its layers. */
+function mirrorParents(fs: FileSystem, layers: readonly number[], other: End): number {
   for (const layer of layers) {
     const target = mirrorForMove(fs, other.parent, layer);
     if (target < 0) return target;
   }
-  return removeHidden(fs, end.parent, end.name, layers[layers.length - 1] as number);
+  return 0;
+}
+
+/** Nothing hidden may lie under an object's own name, where it would appear, or in the way of the new one. */
+function withoutHidden(fs: FileSystem, end: End, layers: readonly number[], work: () => number): number {
+  const hidden = new HiddenAside(fs, end.parent, end.name);
+  const taken = hidden.take(layers[layers.length - 1] as number);
+  if (taken < 0) return taken;
+  const result = work();
+  if (result === 0) hidden.discard();
+  else hidden.putBack();
+  return result;
 }
 
 function exchangeAll(fs: FileSystem, from: End, a: readonly number[], to: End, b: readonly number[]): number {

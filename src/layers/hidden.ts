@@ -33,19 +33,31 @@ export function removeHidden(
   for (let layer = fs.layers.length - 1; layer > above; layer--) {
     const dir = liveSide(fs, parent, layer);
     if (dir === -ENOENT) continue;
-    if (dir < 0) return dir;
-    let result = removeEntry(fs, layer, dir, name);
-    // In a sticky directory the copy may be another's: who may take the visible name away, which the kernel has checked, takes it too.
-    if ((result === -EPERM || result === -EACCES) && mayRemoveFor(fs, parent)) {
-      result = fs.caller.asDaemon(() => removeEntry(fs, layer, dir, name));
-    }
-    if (result === -ENOTEMPTY && !isSide(layer)) result = setAside(fs, parent, layer, dir, name);
+    const result = dir < 0 ? dir : removeHiddenIn(fs, parent, name, layer, dir, isSide);
     if (result < 0) return result;
   }
   return 0;
 }
 
-function mayRemoveFor(fs: FileSystem, parent: NodeId): boolean {
+/** As `removeHidden`, in one layer, whose side of the directory is `dir`. */
+export function removeHiddenIn(
+  fs: FileSystem,
+  parent: NodeId,
+  name: CString,
+  layer: number,
+  dir: number,
+  isSide: (layer: number) => boolean = () => false,
+): number {
+  let result = removeEntry(fs, layer, dir, name);
+  // In a sticky directory the copy may be another's: who may take the visible name away, which the kernel has checked, takes it too.
+  if ((result === -EPERM || result === -EACCES) && mayRemoveFor(fs, parent)) {
+    result = fs.caller.asDaemon(() => removeEntry(fs, layer, dir, name));
+  }
+  return result === -ENOTEMPTY && !isSide(layer) ? setAside(fs, parent, layer, dir, name) : result;
+}
+
+/** Whether what a visible name hides may go with it, whoever's it is. */
+export function mayRemoveFor(fs: FileSystem, parent: NodeId): boolean {
   return fs.policy.permissions === 'default' && mayChangeEntries(fs, parent) === 0;
 }
 

@@ -15,8 +15,8 @@ import {
   STATX_BASIC_STATS,
 } from '../sys/constants.ts';
 import { type CString, cstring } from '../sys/cstring.ts';
-import { DirentCursor } from '../sys/dirents.ts';
-import { close, fsync, getdents, openat } from '../sys/fd.ts';
+import { eachDirent } from '../sys/dirents.ts';
+import { close, fsync, openat } from '../sys/fd.ts';
 import { linkat, mkdirat, procPath, renameat2, statx, unlinkat } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
 import type { FileSystem } from './filesystem.ts';
@@ -189,14 +189,10 @@ function listEntries(dir: number, path: CString): number[] | number {
 
 /** @returns a negative errno when the directory cannot be read to its end. */
 function numbersIn(fd: number): number[] | number {
-  const cursor = new DirentCursor(new Uint8Array(32768));
   const numbers: number[] = [];
-  for (;;) {
-    const count = getdents(fd, cursor.bytes);
-    if (count <= 0) return count < 0 ? count : numbers;
-    cursor.load(count);
-    while (cursor.next()) {
-      if (!cursor.isDot) numbers.push(Number(new TextDecoder('latin1').decode(cursor.name.subarray(0, -1))));
-    }
-  }
+  const read = eachDirent(fd, ({ name }) => {
+    numbers.push(Number(new TextDecoder('latin1').decode(name.subarray(0, -1))));
+    return true;
+  });
+  return read < 0 ? read : numbers;
 }

@@ -21,6 +21,7 @@ import { close, openat } from '../sys/fd.ts';
 import { linkat, statx, unlinkat } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
 import { claimLate } from './claim.ts';
+import { reach } from './faultpoint.ts';
 import type { FileSystem } from './filesystem.ts';
 import {
   entryPath,
@@ -38,6 +39,8 @@ import { quietly } from './quietly.ts';
 import { redirectHandles } from './redirect.ts';
 import { type LayerSetup, UPPER } from './setup.ts';
 import { syncDirectory } from './sync.ts';
+import { takeAway } from './takeaway.ts';
+import { dropCopy, takeBack } from './takeback.ts';
 import type { Temporary } from './temporary.ts';
 import { unterminated } from './xattrpolicy.ts';
 
@@ -107,17 +110,32 @@ export function adoptName(
   return fs.caller.asDaemon(() => {
     const { left, kept } = namesBelow(fs, layer, key, stat);
     if (left < 0) return left;
+    reach('link.found');
     const take = () => takeEntry(oursOf(fs, UPPER), key, left, kept, upper, name);
     const taken = quietly(fs, parent, upper, take);
     // Another thread or host was first, with this name or with the last one.
     if (taken === -EEXIST) return 0;
     if (taken === -ENOENT) return statx(upper, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, seen);
     if (taken < 0) return taken;
+    const made = new Stat();
+    const known = statx(upper, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, made);
+    if (known < 0) return known === -ENOENT ? 0 : known;
+    reach('link.taken');
     followCopy(fs, layer, stat, upper, name);
     const durable = syncDirectory(upper);
     if (durable < 0) return durable;
-    const dropped = dropName(fs, dir, name, layer, stat);
-    if (dropped < 0) reportSourceKept(fs, layer, name, dropped);
+    reach('link.durable');
+    const dropped = takeAway(fs, layer, dir, name, stat, (from, its) =>
+      dropLinkedName(fs, from, its, layer, stat),
+    );
+    // Deleted or renamed since it was found: the link waits for another name again.
+    if (dropped === -ENOENT) {
+      const path = entryPath(key, left);
+      takeBack(fs, layer, stat, upper, name, made, (aside, links) => {
+        const waits = moveNew(aside.work, aside.name, oursOf(fs, UPPER), path);
+        return waits === 0 || links <= 1 ? waits : dropCopy(aside);
+      });
+    } else if (dropped < 0) reportSourceKept(fs, layer, name, dropped);
     return 0;
   });
 }
@@ -187,13 +205,16 @@ export function publishLinked(
 }
 
 /**
- * Takes a name whose file has its copy away from its lower layer; the first one is kept in our own directory there. Call it as the daemon.
- * @returns 0, also when the name is another file's by now, which is hidden; or a negative errno.
+ * Deletes a lower name whose file has its copy; the first one is kept in our own directory there. Call it as the daemon.
+ * @returns 0 or a negative errno.
  */
-export function dropName(fs: FileSystem, dir: number, name: CString, layer: number, source: Stat): number {
-  const found = statx(dir, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, seen);
-  if (found < 0) return found === -ENOENT ? 0 : found;
-  if (!seen.sameObject(source)) return 0;
+export function dropLinkedName(
+  fs: FileSystem,
+  dir: number,
+  name: CString,
+  layer: number,
+  source: Stat,
+): number {
   const key = keyOf(layer, source);
   const links = openPrivateOf(fs, layer, 'links');
   if (links < 0) return links;

@@ -11,8 +11,8 @@ import {
   STATX_BTIME,
 } from '../sys/constants.ts';
 import { type CString, cstring } from '../sys/cstring.ts';
-import { DirentCursor } from '../sys/dirents.ts';
-import { close, getdents, openat } from '../sys/fd.ts';
+import { eachDirent } from '../sys/dirents.ts';
+import { close, openat } from '../sys/fd.ts';
 import { statx } from '../sys/path.ts';
 import type { Stat } from '../sys/stat.ts';
 import type { FileSystem } from './filesystem.ts';
@@ -51,18 +51,15 @@ export function copiesOf(fs: FileSystem, layer: number): FindCopy | number {
 function numbersOf(fs: FileSystem, layer: number): Set<number> | number {
   const fd = openat(oursOf(fs, UPPER), LINKS, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   if (fd < 0) return fd;
-  const cursor = new DirentCursor(new Uint8Array(32768));
   const known = new Set<number>();
   const start = `${layer}-`;
-  let count = getdents(fd, cursor.bytes);
-  for (; count > 0; count = getdents(fd, cursor.bytes)) {
-    cursor.load(count);
-    while (cursor.next()) {
-      const key = new TextDecoder('latin1').decode(cursor.name);
-      if (!key.startsWith(start)) continue;
+  const read = eachDirent(fd, ({ name }) => {
+    const key = new TextDecoder('latin1').decode(name);
+    if (key.startsWith(start)) {
       known.add(Number.parseInt(key.slice(start.length + 8, start.length + 16), 16));
     }
-  }
+    return true;
+  });
   close(fd);
-  return count < 0 ? count : known;
+  return read < 0 ? read : known;
 }

@@ -1,16 +1,19 @@
 // unlink and rmdir: lowest layer first, the visible entry last, so that a refusal leaves the entry visible and nothing reappears.
 
-import { EEXIST, EISDIR, ENOTDIR, ENOTEMPTY, EROFS } from '../../protocol/errno.ts';
+import { EEXIST, EISDIR, ENOENT, ENOTDIR, ENOTEMPTY, EROFS } from '../../protocol/errno.ts';
 import type { NodeId } from '../../protocol/types.ts';
 import { AT_REMOVEDIR, O_CLOEXEC, O_NOFOLLOW, O_PATH } from '../sys/constants.ts';
 import type { CString } from '../sys/cstring.ts';
 import { close, openat } from '../sys/fd.ts';
 import { unlinkat } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
+import { MOVED, untilFound } from './again.ts';
 import { isEmpty } from './empty.ts';
+import { reach } from './faultpoint.ts';
 import type { FileSystem } from './filesystem.ts';
 import { mayLoseName } from './guardflags.ts';
 import { removeHidden } from './hidden.ts';
+import { HiddenAside } from './hiddenaside.ts';
 import { locate } from './locate.ts';
 import { lockNode } from './locking.ts';
 import { side } from './sides.ts';
@@ -21,14 +24,16 @@ const visible = new Stat();
 /** UNLINK. @returns 0 or the errno of the first layer that refused. */
 export function unlink(fs: FileSystem, parent: NodeId, name: CString): number {
   if (fs.policy.readOnly) return -EROFS;
-  const node = fs.table.find(parent, name) as NodeId;
-  const locked = node ? lockNode(fs, node) : 0;
-  if (locked < 0) return locked;
-  try {
-    return unlinkLocked(fs, parent, name);
-  } finally {
-    if (node) fs.table.unlockNode(node, fs.worker);
-  }
+  return untilFound(() => {
+    const node = fs.table.find(parent, name) as NodeId;
+    const locked = node ? lockNode(fs, node) : 0;
+    if (locked < 0) return locked;
+    try {
+      return unlinkLocked(fs, parent, name);
+    } finally {
+      if (node) fs.table.unlockNode(node, fs.worker);
+    }
+  });
 }
 
 function unlinkLocked(fs: FileSystem, parent: NodeId, name: CString): number {
@@ -37,16 +42,23 @@ function unlinkLocked(fs: FileSystem, parent: NodeId, name: CString): number {
   if (visible.isDirectory) return -EISDIR;
   const allowed = mayLoseName(fs, parent, visible, 0 as NodeId);
   if (allowed < 0) return allowed;
+  reach('remove.found');
   const dir = side(fs, parent, layer);
-  const hidden = removeHidden(fs, parent, name, layer);
-  if (hidden < 0) return hidden;
+  const hidden = new HiddenAside(fs, parent, name);
+  const taken = hidden.take(layer);
+  if (taken < 0) return taken;
+  reach('remove.hidden');
   // Taken before the name goes: fstat, fchmod and the like on files that stay open arrive without a handle.
   const pin = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
   const result = unlinkat(dir, name, 0);
+  // What another host has taken away meanwhile was what users saw, and shall not come back either.
+  if (result === 0 || result === -ENOENT) hidden.discard();
+  else hidden.putBack();
   if (result < 0) {
     if (pin >= 0) close(pin);
-    return result;
+    return result === -ENOENT ? MOVED : result;
   }
+  reach('remove.removed');
   forgetName(fs, parent, name, layer, visible, pin);
   touch(fs, parent, layer);
   return 0;
@@ -75,6 +87,10 @@ export function forgetName(
 /** RMDIR: the merged directory must be empty. @returns 0, -ENOTEMPTY, -ENOTDIR, or the errno of the first layer that refused. */
 export function removeDirectory(fs: FileSystem, parent: NodeId, name: CString): number {
   if (fs.policy.readOnly) return -EROFS;
+  return untilFound(() => removeFound(fs, parent, name));
+}
+
+function removeFound(fs: FileSystem, parent: NodeId, name: CString): number {
   const layer = locate(fs, parent, name, visible);
   if (layer < 0) return layer;
   if (!visible.isDirectory) return -ENOTDIR;
@@ -86,6 +102,7 @@ export function removeDirectory(fs: FileSystem, parent: NodeId, name: CString): 
   const hidden = removeHidden(fs, parent, name, layer, sidesOf(fs, node));
   if (hidden < 0) return hidden;
   const result = unlinkat(side(fs, parent, layer), name, AT_REMOVEDIR);
+  if (result === -ENOENT) return MOVED;
   if (result < 0) return result === -EEXIST ? -ENOTEMPTY : result;
   forgetName(fs, parent, name, layer, visible, -1);
   touch(fs, parent, layer);

@@ -13,16 +13,27 @@ import {
   errnoName,
 } from '../../protocol/errno.ts';
 import type { NodeId } from '../../protocol/types.ts';
-import { O_CLOEXEC, O_NOFOLLOW, O_PATH, RENAME_EXCHANGE, RENAME_NOREPLACE } from '../sys/constants.ts';
+import {
+  AT_SYMLINK_NOFOLLOW,
+  O_CLOEXEC,
+  O_NOFOLLOW,
+  O_PATH,
+  RENAME_EXCHANGE,
+  RENAME_NOREPLACE,
+  STATX_BASIC_STATS,
+} from '../sys/constants.ts';
 import type { CString } from '../sys/cstring.ts';
 import { close, openat } from '../sys/fd.ts';
-import { linkat, renameat2, unlinkat } from '../sys/path.ts';
+import { linkat, renameat2, statx, unlinkat } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
+import { MOVED, untilFound } from './again.ts';
 import { bringUp, type End } from './bringup.ts';
 import { exchange } from './exchange.ts';
+import { reach } from './faultpoint.ts';
 import type { FileSystem } from './filesystem.ts';
 import { mayGrow, mayLoseName } from './guardflags.ts';
 import { removeHidden } from './hidden.ts';
+import { HiddenAside } from './hiddenaside.ts';
 import { locate } from './locate.ts';
 import { lockTwo } from './locking.ts';
 import { writableSide } from './make.ts';
@@ -33,7 +44,8 @@ import { isPrivate } from './private.ts';
 import { forgetName } from './remove.ts';
 import { renameDirectory } from './renamedir.ts';
 import { UPPER } from './setup.ts';
-import { liveSide, side } from './sides.ts';
+import { liveSide, refreshSides, side } from './sides.ts';
+import { reportTorn } from './torn.ts';
 import { touch } from './touch.ts';
 import { unterminated } from './xattrpolicy.ts';
 
@@ -53,19 +65,22 @@ export function rename(
   if (flags !== 0 && flags !== RENAME_NOREPLACE && flags !== RENAME_EXCHANGE) return -EINVAL;
   if (isPrivate(oldParent, oldName)) return -ENOENT;
   if (isPrivate(newParent, newName)) return -EPERM;
-  const a = fs.table.find(oldParent, oldName) as NodeId;
-  const b = fs.table.find(newParent, newName) as NodeId;
-  const locked = lockTwo(fs, a, b);
-  if (locked < 0) return locked;
-  try {
-    const from = end(fs, oldParent, oldName);
-    const to = end(fs, newParent, newName);
-    if (from.layer < 0) return from.layer;
-    if (to.layer < 0 && to.layer !== -ENOENT) return to.layer;
-    return flags === RENAME_EXCHANGE ? exchange(fs, from, to) : renameEnds(fs, from, to, flags);
-  } finally {
-    fs.table.unlockTwo(a, b, fs.worker);
-  }
+  return untilFound(() => {
+    const a = fs.table.find(oldParent, oldName) as NodeId;
+    const b = fs.table.find(newParent, newName) as NodeId;
+    const locked = lockTwo(fs, a, b);
+    if (locked < 0) return locked;
+    try {
+      const from = end(fs, oldParent, oldName);
+      const to = end(fs, newParent, newName);
+      if (from.layer < 0) return from.layer;
+      if (to.layer < 0 && to.layer !== -ENOENT) return to.layer;
+      reach('rename.found');
+      return flags === RENAME_EXCHANGE ? exchange(fs, from, to) : renameEnds(fs, from, to, flags);
+    } finally {
+      fs.table.unlockTwo(a, b, fs.worker);
+    }
+  });
 }
 
 function end(fs: FileSystem, parent: NodeId, name: CString): End {
@@ -132,6 +147,7 @@ function mayMoveUp(result: number): boolean {
   return result === -EXDEV || result === -EEXIST || result === -ENOTDIR || result === -ENOENT;
 }
 
+/** @returns 0, `MOVED` when another host has changed what was found, or a negative errno: all is as it was. */
 function moveWithin(
   fs: FileSystem,
   layer: number,
@@ -143,14 +159,21 @@ function moveWithin(
   if (target < 0) return target;
   const dir = side(fs, from.parent, layer);
   if (dir < 0) return dir;
-  const hidden = removeHidden(fs, from.parent, from.name, layer);
-  if (hidden < 0) return hidden;
+  const hidden = new HiddenAside(fs, from.parent, from.name);
+  const taken = hidden.take(layer);
+  if (taken < 0) return taken;
+  reach('rename.hidden');
   const pin = pinTarget(fs, to);
-  const result = renameIn(dir, from.name, target, to.name, flags);
+  let result = renameIn(dir, from.name, target, to.name, flags);
+  if (result === 0) result = checkShown(fs, layer, from, dir, to, target);
+  // What another host has taken away meanwhile was what users saw, and shall not come back either.
+  if (result === 0 || result === -ENOENT) hidden.discard();
+  else hidden.putBack();
   if (result < 0) {
     if (pin >= 0) close(pin);
-    return result;
+    return result === -ENOENT && layer === UPPER ? MOVED : result;
   }
+  reach('rename.moved');
   if (to.layer >= 0) forgetName(fs, to.parent, to.name, to.layer, to.stat, pin);
   moveName(fs, from, to);
   dropOldTargets(fs, layer, to);
@@ -158,6 +181,29 @@ function moveWithin(
   if (to.parent !== from.parent) touch(fs, to.parent, layer);
   return 0;
 }
+
+/**
+ * Another host may have put something in a higher layer, a copy of the old target for one, since the target was looked for: that would hide
+ * what has just come. @returns 0, or, with the old name given back, `MOVED` or the errno of a layer that cannot be asked.
+ */
+function checkShown(fs: FileSystem, layer: number, from: End, dir: number, to: End, target: number): number {
+  if (layer === UPPER) return 0;
+  refreshSides(fs, to.parent);
+  for (let above = 0; above < layer; above++) {
+    const higher = side(fs, to.parent, above);
+    if (higher === -ENOENT) continue;
+    const found =
+      higher < 0 ? higher : statx(higher, to.name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, covering);
+    if (found === -ENOENT) continue;
+    const back = renameIn(target, to.name, dir, from.name, RENAME_NOREPLACE);
+    if (back === 0) return found === 0 ? MOVED : found;
+    reportTorn(fs, layer, from.name, to.name, back);
+    return 0;
+  }
+  return 0;
+}
+
+const covering = new Stat();
 
 // Another host may have taken the name since it was found free, so the layer decides; some (NFS, GlusterFS) know no flags.
 function renameIn(from: number, name: CString, to: number, newName: CString, flags: number): number {

@@ -5,8 +5,8 @@ import { EEXIST, ENOENT, ENOTEMPTY, errnoName } from '../../protocol/errno.ts';
 import type { Log } from '../log/log.ts';
 import { AT_REMOVEDIR, DT_DIR, O_CLOEXEC, O_DIRECTORY, O_NOFOLLOW, O_RDONLY } from '../sys/constants.ts';
 import { type CString, cstring } from '../sys/cstring.ts';
-import { DirentCursor } from '../sys/dirents.ts';
-import { close, getdents, openat } from '../sys/fd.ts';
+import { eachDirent } from '../sys/dirents.ts';
+import { close, openat } from '../sys/fd.ts';
 import { unlinkat } from '../sys/path.ts';
 import { isUnfinishedLinks, removeLinks } from './linkentries.ts';
 import type { FileSystemSetup } from './setup.ts';
@@ -25,24 +25,16 @@ export function sweep(setup: FileSystemSetup, log: Log): void {
 
 /** @returns 0, or the errno of reading the directory. */
 function sweepDirectory(dir: number, path: string, host: string, log: Log): number {
-  const cursor = new DirentCursor(new Uint8Array(32768));
-  for (;;) {
-    const count = getdents(dir, cursor.bytes);
-    if (count <= 0) return count;
-    cursor.load(count);
-    while (cursor.next()) {
-      if (cursor.isDot || !isLeftover(cursor.name, host)) continue;
-      const result = remove(dir, cursor.name, cursor.type === DT_DIR);
-      if (result === 0) log.info('swept', { layer: path, name: cursor.name.subarray(0, -1) });
-      else if (result !== -ENOENT && result !== -ENOTEMPTY && result !== -EEXIST) {
-        log.warn('sweep_failed', {
-          layer: path,
-          name: cursor.name.subarray(0, -1),
-          error: errnoName(-result),
-        });
-      }
+  return eachDirent(dir, ({ name, type }) => {
+    if (!isLeftover(name, host)) return true;
+    const result = remove(dir, name, type === DT_DIR);
+    const report = { layer: path, name: name.subarray(0, -1) };
+    if (result === 0) log.info('swept', report);
+    else if (result !== -ENOENT && result !== -ENOTEMPTY && result !== -EEXIST) {
+      log.warn('sweep_failed', { ...report, error: errnoName(-result) });
     }
-  }
+    return true;
+  });
 }
 
 function remove(dir: number, name: CString, isDirectory: boolean): number {

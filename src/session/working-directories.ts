@@ -12,8 +12,8 @@ import {
   STATX_INO,
 } from '../sys/constants.ts';
 import { cstring } from '../sys/cstring.ts';
-import { DirentCursor } from '../sys/dirents.ts';
-import { getdents, lseek, open } from '../sys/fd.ts';
+import { eachDirent } from '../sys/dirents.ts';
+import { lseek, open } from '../sys/fd.ts';
 import { statx } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
 
@@ -28,7 +28,6 @@ export function inodeKey(lo: number, hi: number): string {
 export class WorkingDirectories {
   readonly #minor: number;
   readonly #proc = open(cstring('/proc'), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  readonly #entries = new DirentCursor(new Uint8Array(1 << 15));
   readonly #stat = new Stat();
 
   /** @param minor of an anonymous device (major 0), as FUSE mounts have */
@@ -39,17 +38,12 @@ export class WorkingDirectories {
   /** The keys of the inode numbers of all such directories on the file system with this device number. */
   find(): Set<string> {
     const found = new Set<string>();
-    const entries = this.#entries;
     lseek(this.#proc, 0, SEEK_SET);
-    for (let count = this.#read(); count > 0; count = this.#read()) {
-      entries.load(count);
-      while (entries.next()) this.#look(entries.name, found);
-    }
+    eachDirent(this.#proc, ({ name }) => {
+      this.#look(name, found);
+      return true;
+    });
     return found;
-  }
-
-  #read(): number {
-    return getdents(this.#proc, this.#entries.bytes);
   }
 
   #look(name: Uint8Array, found: Set<string>): void {

@@ -1,5 +1,6 @@
 // Directory listings as getdents64(2) packs them, walked in place.
 import { type Int64, int64 } from '../../protocol/types.ts';
+import { getdents } from './fd.ts';
 
 /** Walks the records of one getdents answer: `cursor.load(count); while (cursor.next()) …`. Fields are those of the last record. */
 export class DirentCursor {
@@ -54,5 +55,22 @@ export class DirentCursor {
   get name(): Uint8Array {
     const start = this.#at + 19;
     return this.bytes.subarray(start, this.bytes.indexOf(0, start) + 1);
+  }
+}
+
+/** glibc's choice; holds any record. */
+const BUFFER = 32768;
+
+/**
+ * Calls `visit` with each record but `.` and `..`, from where `fd` stands, until it answers false.
+ * @returns 0, also when it was ended, or the negative errno of a directory that cannot be read to its end
+ */
+export function eachDirent(fd: number, visit: (entry: DirentCursor) => boolean): number {
+  const cursor = new DirentCursor(new Uint8Array(BUFFER));
+  for (;;) {
+    const count = getdents(fd, cursor.bytes);
+    if (count <= 0) return count;
+    cursor.load(count);
+    while (cursor.next()) if (!cursor.isDot && !visit(cursor)) return 0;
   }
 }

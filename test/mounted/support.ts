@@ -15,12 +15,12 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Test } from 'tap';
 import { mountAt } from '../../src/sys/mountinfo.ts';
 import { type Backing, backingMissing, makeStorage, type Storage, unmountPath } from './backing.ts';
-import { cleanEnv, has, isRoot, must, run } from './tools.ts';
+import { Faults } from './faults.ts';
+import { cleanEnv, has, isRoot, must, run, until } from './tools.ts';
 
 export * from './tools.ts';
 export { type Backing, isRoot };
@@ -45,6 +45,8 @@ export interface MountTestOptions {
   background?: boolean;
   /** Needs root: skipped for others, also where mounting is required. */
   root?: boolean;
+  /** The daemon stops or dies where the test wants it to, see `Mounted.faults`. */
+  faults?: boolean;
   /** Programs that the test runs. */
   needs?: string[];
   /** Lays the layers out, before the mount. */
@@ -63,6 +65,8 @@ export interface Mounted {
   /** What the daemon has logged; of the foreground form only. */
   log: () => string;
   readonly daemonPid: number;
+  /** With the option `faults`. */
+  readonly faults: Faults;
   /** Kills the daemon at once. The dead mount stays until `unmount` or `remount`. */
   kill9: () => Promise<void>;
   signal: (signal: NodeJS.Signals) => void;
@@ -124,13 +128,6 @@ export function mountTest(
   });
 }
 
-/** Waits for something to become true. @throws when it does not within `ms` */
-export async function until(what: string, check: () => boolean, ms = 10_000): Promise<void> {
-  for (const end = Date.now() + ms; !check(); await sleep(10)) {
-    if (Date.now() > end) throw new Error(`${what}: not within ${ms} ms`);
-  }
-}
-
 const READY_MS = 30_000;
 
 /** Whether a process is there and runs; a zombie does not. */
@@ -153,6 +150,7 @@ class LiveMount implements Mounted {
   readonly #logFile = `${this.dir}/log`;
   readonly #mountsFile = `${this.dir}/mounts`;
   readonly #guard: ChildProcess;
+  #faults: Faults | undefined;
   #daemon: ChildProcess | undefined;
 
   constructor(options: MountTestOptions) {
@@ -187,11 +185,12 @@ class LiveMount implements Mounted {
       must(process.execPath, [program, '-o', words, this.mnt], { timeout: READY_MS });
       this.daemonPid = daemonOf(this.upper);
     } else {
-      const args = [program, '-f', '-o', words, this.mnt];
+      const hooked = this.#options.faults ? this.faults : undefined;
+      const args = [...(hooked?.args ?? []), program, '-f', '-o', words, this.mnt];
       this.#daemon = spawn(process.execPath, args, {
         stdio: ['ignore', log, log],
         cwd: '/',
-        env: cleanEnv(),
+        env: cleanEnv(hooked?.env),
       });
       this.daemonPid = this.#daemon.pid ?? 0;
     }
@@ -207,6 +206,11 @@ class LiveMount implements Mounted {
     );
     // Answered once there are workers; a hanging mount must not hang the test.
     must('stat', [this.mnt], { timeout: READY_MS });
+  }
+
+  get faults(): Faults {
+    this.#faults ??= new Faults(`${this.dir}/faults`);
+    return this.#faults;
   }
 
   log(): string {
@@ -246,6 +250,7 @@ class LiveMount implements Mounted {
   /** Takes everything away. @returns what was not as it should be */
   async close(): Promise<string[]> {
     const faults: string[] = [];
+    this.#faults?.clear();
     await this.unmount().catch((error: Error) => faults.push(error.message));
     if (mountAt(this.mnt) !== undefined) {
       if (isRoot) run('umount', ['-l', this.mnt]);

@@ -1,0 +1,65 @@
+// One name of a layer, out of the way: moved into our private directory of that layer, from where it goes for good or comes back. A move
+// takes one thing from whoever else changes the name at this moment, so what is in hand can be looked at before anything is deleted; and
+// other hosts can tell it from what was deleted.
+
+import {
+  AT_SYMLINK_NOFOLLOW,
+  O_CLOEXEC,
+  O_DIRECTORY,
+  O_RDONLY,
+  STATX_BASIC_STATS,
+} from '../sys/constants.ts';
+import { type CString, cstring } from '../sys/cstring.ts';
+import { eachDirent } from '../sys/dirents.ts';
+import { close, openat } from '../sys/fd.ts';
+import { renameat2, statx } from '../sys/path.ts';
+import { Stat } from '../sys/stat.ts';
+import type { FileSystem } from './filesystem.ts';
+import { moveNew } from './linkentries.ts';
+import { openPrivateOf, privateName } from './private.ts';
+
+/** Our private directory, open, and the name in it. */
+export interface Aside {
+  readonly layer: number;
+  readonly work: number;
+  readonly name: CString;
+}
+
+/** Takes what has the name. Call it as the daemon. @returns it, to be put back or closed; or a negative errno: then it has its name still. */
+export function takeAside(fs: FileSystem, layer: number, dir: number, name: CString): Aside | number {
+  const work = openPrivateOf(fs, layer, 'work');
+  if (work < 0) return work;
+  const kept = privateName(fs);
+  const moved = renameat2(dir, name, work, kept, 0);
+  if (moved === 0) return { layer, work, name: kept };
+  close(work);
+  return moved;
+}
+
+/** Gives a file its name back, unless something else has it by now, and closes. @returns 0, -EEXIST or a negative errno: then it stays aside. */
+export function putAsideBack(aside: Aside, dir: number, name: CString): number {
+  const result = moveNew(aside.work, aside.name, dir, name);
+  close(aside.work);
+  return result;
+}
+
+const DOT = cstring('.');
+const stat = new Stat();
+
+/** Whether any host has an object out of the way now. Call it as the daemon. A directory that cannot be read tells nothing: false. */
+export function isHeldAside(fs: FileSystem, layer: number, object: Stat): boolean {
+  const work = openPrivateOf(fs, layer, 'work');
+  if (work < 0) return false;
+  const fd = openat(work, DOT, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  let held = false;
+  if (fd >= 0) {
+    eachDirent(fd, ({ name }) => {
+      const found = statx(work, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, stat);
+      held = found === 0 && stat.sameObject(object);
+      return !held;
+    });
+    close(fd);
+  }
+  close(work);
+  return held;
+}

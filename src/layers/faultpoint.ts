@@ -1,0 +1,31 @@
+// Points in what takes several steps, at which the tests stop a worker or kill the daemon. Nothing that a daemon is given (options,
+// environment, files, messages) reaches them: only code that is loaded into the process before ours can, `node --import`.
+
+export type FaultPoint =
+  | 'copyup.temporary'
+  | 'copyup.data'
+  | 'copyup.metadata'
+  | 'copyup.synced'
+  | 'copyup.ready'
+  | 'copyup.published'
+  | 'copyup.durable'
+  | 'copyup.removed'
+  | 'source.checked'
+  | 'link.found'
+  | 'link.taken'
+  | 'link.durable'
+  | 'remove.found'
+  | 'remove.hidden'
+  | 'remove.removed'
+  | 'rename.found'
+  | 'rename.hidden'
+  | 'rename.moved';
+
+type Hook = (point: FaultPoint) => void;
+
+const hook = (globalThis as { [key: symbol]: Hook | undefined })[Symbol.for('migratefs.faultpoint')];
+
+/** A step has been done. What comes next may never happen, or much later. */
+export function reach(point: FaultPoint): void {
+  if (hook !== undefined) hook(point);
+}

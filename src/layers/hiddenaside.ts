@@ -1,0 +1,101 @@
+// The files that a visible file hides in layers below, while its name is removed or renamed: they wait in our private directories of their
+// layers until that has happened, and come back if it has not. So nothing that was deleted or renamed appears again, whatever fails, and a
+// host that has just published the visible file as the copy of a hidden one, and is about to remove its source, can tell that somebody is
+// at the copy (takeback.ts). What else is hidden there (directories), or cannot be moved, goes at once.
+
+import { ENOENT, errnoName } from '../../protocol/errno.ts';
+import type { NodeId } from '../../protocol/types.ts';
+import { AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, STATX_BTIME } from '../sys/constants.ts';
+import type { CString } from '../sys/cstring.ts';
+import { close } from '../sys/fd.ts';
+import { statx } from '../sys/path.ts';
+import { Stat } from '../sys/stat.ts';
+import { type Aside, putAsideBack, takeAside } from './aside.ts';
+import type { FileSystem } from './filesystem.ts';
+import { mayRemoveFor, removeHiddenIn } from './hidden.ts';
+import { removeHiddenName } from './linkindex.ts';
+import { UPPER } from './setup.ts';
+import { liveSide, side } from './sides.ts';
+import { syncDirectory } from './sync.ts';
+import { unterminated } from './xattrpolicy.ts';
+
+const stat = new Stat();
+
+/** Call `take`; when it has succeeded, `discard` or `putBack`, once. */
+export class HiddenAside {
+  readonly #fs: FileSystem;
+  readonly #parent: NodeId;
+  readonly #name: CString;
+  readonly #waiting: Aside[] = [];
+
+  constructor(fs: FileSystem, parent: NodeId, name: CString) {
+    this.#fs = fs;
+    this.#parent = parent;
+    this.#name = name;
+  }
+
+  /** Takes what is below `above`, which shows the name, lowest layer first. @returns 0, or the errno of a layer that refused: all is as it was. */
+  take(above: number): number {
+    const fs = this.#fs;
+    for (let layer = fs.layers.length - 1; layer > above; layer--) {
+      const dir = liveSide(fs, this.#parent, layer);
+      if (dir === -ENOENT) continue;
+      const result = dir < 0 ? dir : this.#takeIn(layer, dir, above);
+      if (result === 0) continue;
+      this.putBack();
+      return result;
+    }
+    return 0;
+  }
+
+  #takeIn(layer: number, dir: number, above: number): number {
+    const [fs, parent, name] = [this.#fs, this.#parent, this.#name];
+    const found = statx(dir, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, stat);
+    if (found < 0) return found === -ENOENT ? 0 : found;
+    if (!stat.isDirectory && mayRemoveFor(fs, parent)) {
+      // What hides it may be its copy, of which another host has not made sure yet.
+      const upper = above === UPPER ? side(fs, parent, UPPER) : -ENOENT;
+      const taken = fs.caller.asDaemon(() => {
+        const durable = upper < 0 ? 0 : syncDirectory(upper);
+        return durable < 0 ? durable : takeAside(fs, layer, dir, name);
+      });
+      if (typeof taken !== 'number') {
+        this.#waiting.push(taken);
+        return 0;
+      }
+    }
+    return removeHiddenIn(fs, parent, name, layer, dir);
+  }
+
+  /** The name has changed: nothing hidden is wanted any more. */
+  discard(): void {
+    this.#end((_dir, { layer, work, name }) => {
+      const found = statx(work, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS | STATX_BTIME, stat);
+      const result = found < 0 ? found : removeHiddenName(this.#fs, work, name, layer, stat);
+      close(work);
+      return result;
+    });
+  }
+
+  /** It has not. */
+  putBack(): void {
+    this.#end((dir, aside) => putAsideBack(aside, dir, this.#name));
+  }
+
+  #end(finish: (dir: number, aside: Aside) => number): void {
+    const fs = this.#fs;
+    if (this.#waiting.length === 0) return;
+    fs.caller.asDaemon(() => {
+      for (const aside of this.#waiting.reverse()) {
+        const result = finish(side(fs, this.#parent, aside.layer), aside);
+        if (result === 0 || result === -ENOENT) continue;
+        fs.log.warn('hidden_copy_kept', {
+          name: unterminated(this.#name),
+          layer: fs.pathOf(aside.layer),
+          kept: unterminated(aside.name),
+          error: errnoName(-result),
+        });
+      }
+    });
+  }
+}

@@ -1,0 +1,27 @@
+// Loaded into a daemon under test, in each of its threads, before the program: does at the fault points of src/layers/faultpoint.ts
+// what the test wants. MIGRATEFS_TEST_FAULTS names a directory; a file in it, named as the point, says `kill` or `pause`. A point that
+// pauses makes POINT.reached and goes on when the file is gone; each order is for one worker, which renames it to take it.
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+
+const directory = process.env.MIGRATEFS_TEST_FAULTS;
+const sleeper = new Int32Array(new SharedArrayBuffer(4));
+
+/** @returns the order, or undefined when there is none or another worker has taken it */
+function take(point) {
+  const order = `${directory}/${point}`;
+  if (!existsSync(order)) return undefined;
+  try {
+    renameSync(order, `${order}.taken`);
+  } catch {
+    return undefined;
+  }
+  return readFileSync(`${order}.taken`, 'latin1');
+}
+
+globalThis[Symbol.for('migratefs.faultpoint')] = (point) => {
+  const order = take(point);
+  if (order === undefined) return;
+  writeFileSync(`${directory}/${point}.reached`, '');
+  if (order === 'kill') process.kill(process.pid, 'SIGKILL');
+  while (existsSync(`${directory}/${point}.taken`)) Atomics.wait(sleeper, 0, 0, 2);
+};

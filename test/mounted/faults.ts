@@ -1,0 +1,58 @@
+// Stopping or killing a daemon of a test at one of its fault points (src/layers/faultpoint.ts).
+
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { FaultPoint } from '../../src/layers/faultpoint.ts';
+import { until } from './tools.ts';
+
+const hook = fileURLToPath(new URL('fault-hook.mjs', import.meta.url));
+
+export interface Paused {
+  /** Lets the worker go on. */
+  go: () => void;
+}
+
+/** The fault points of one daemon, and what is to happen there. */
+export class Faults {
+  readonly #dir: string;
+
+  /** @param dir a directory for the orders, which is made */
+  constructor(dir: string) {
+    this.#dir = dir;
+    mkdirSync(dir);
+  }
+
+  /** What node is started with. */
+  get args(): string[] {
+    return ['--import', hook];
+  }
+
+  get env(): Record<string, string> {
+    return { MIGRATEFS_TEST_FAULTS: this.#dir };
+  }
+
+  /** The next worker that comes to the point stops there. @returns call it when somebody is to come: it resolves when he is there */
+  pause(point: FaultPoint): () => Promise<Paused> {
+    writeFileSync(`${this.#dir}/${point}`, 'pause');
+    return async () => {
+      await until(`a worker at ${point}`, () => existsSync(`${this.#dir}/${point}.reached`), 20_000);
+      return {
+        go: () => {
+          rmSync(`${this.#dir}/${point}.reached`);
+          rmSync(`${this.#dir}/${point}.taken`);
+        },
+      };
+    };
+  }
+
+  /** The daemon is killed by the next worker that comes to the point. */
+  kill(point: FaultPoint): void {
+    writeFileSync(`${this.#dir}/${point}`, 'kill');
+  }
+
+  /** Takes all orders back; who is stopped goes on. */
+  clear(): void {
+    rmSync(this.#dir, { recursive: true });
+    mkdirSync(this.#dir);
+  }
+}

@@ -1,0 +1,68 @@
+// Two daemons over the same layers, as on two hosts, each of which the test can stop at its fault points while the other goes on.
+
+import { spawn } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import type { Test } from 'tap';
+import { Faults } from './faults.ts';
+import { mountAgain } from './second.ts';
+import { cleanEnv, type Mounted, type MountTestOptions, mountTest } from './support.ts';
+
+export interface Host {
+  readonly mnt: string;
+  readonly faults: Faults;
+  /** Runs a bash script in the mount. @returns 'ok', or the last words of the error that it met first */
+  run: (script: string) => Promise<string>;
+}
+
+export interface Hosts extends Mounted {
+  readonly a: Host;
+  readonly b: Host;
+}
+
+function host(mnt: string, faults: Faults): Host {
+  const run = (script: string) =>
+    new Promise<string>((done) => {
+      const child = spawn('bash', ['-e', '-c', script], {
+        cwd: mnt,
+        env: cleanEnv(),
+        stdio: ['ignore', 'ignore', 'pipe'],
+      });
+      let said = '';
+      child.stderr.on('data', (data) => {
+        said += data;
+      });
+      child.once('close', (status) =>
+        done(status === 0 ? 'ok' : (said.trim().split(': ').at(-1) ?? `status ${status}`)),
+      );
+    });
+  return { mnt, faults, run };
+}
+
+/** A subtest over two mounts of the same layers that believe nothing for longer than a request. */
+export function hostsTest(
+  t: Test,
+  name: string,
+  options: MountTestOptions,
+  body: (t: Test, m: Hosts) => Promise<void>,
+): Promise<unknown> {
+  const all = { ...options, faults: true, options: options.options ?? 'cache=none' };
+  return mountTest(t, name, all, async (t, m) => {
+    const faults = new Faults(`${m.dir}/faults-b`);
+    const mnt = await mountAgain(t, m, all.options, faults);
+    await body(t, Object.assign(m, { a: host(m.mnt, m.faults), b: host(mnt, faults) }));
+    for (const layer of [m.upper, ...m.lower]) {
+      t.same(list(`${layer}/.migratefs/work`), [], 'nothing unfinished is left');
+      t.same(list(`${layer}/.migratefs/links`), [], 'nothing waits for names that are gone');
+    }
+  });
+}
+
+/** The names in a directory; none where it is not there. */
+export function list(dir: string): string[] {
+  try {
+    return readdirSync(dir).sort();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+}
