@@ -10,7 +10,7 @@ import { faccessat, readlinkat } from '../sys/path.ts';
 import { fstatfs, type StatFs } from '../sys/statfs.ts';
 import type { FileSystem } from './filesystem.ts';
 import { forget } from './forget.ts';
-import { anyDescriptor, attributes, isSameObject, newPlace, openObject, place } from './locate.ts';
+import { anyDescriptor, attributes, isSameObject, newPlace, openObject, placeItself } from './locate.ts';
 import { UPPER } from './setup.ts';
 import { side, topSide } from './sides.ts';
 
@@ -23,10 +23,10 @@ export function accessNode(fs: FileSystem, node: NodeId, mask: number): number {
     const fd = top < 0 ? anyDescriptor(fs, node) : side(fs, node, top);
     return fd < 0 ? fd : faccessat(fd, EMPTY, mask, AT_EACCESS | AT_EMPTY_PATH);
   }
-  const found = place(fs, node, at);
+  const found = placeItself(fs, node, at);
   const allowed = found < 0 ? found : faccessat(at.dir, at.name, mask, AT_EACCESS | AT_SYMLINK_NOFOLLOW);
   if (allowed !== -EACCES || at.path === undefined) return allowed;
-  const fd = openObject(fs, at);
+  const fd = openObject(fs, node, at);
   if (fd < 0) return fd;
   const again = faccessat(fd, EMPTY, mask, AT_EACCESS | AT_EMPTY_PATH);
   close(fd);
@@ -35,7 +35,7 @@ export function accessNode(fs: FileSystem, node: NodeId, mask: number): number {
 
 /** @returns the target's length in bytes, or a negative errno. Never copies anything up. */
 export function readLink(fs: FileSystem, node: NodeId, into: Uint8Array, size: number): number {
-  const found = place(fs, node, at);
+  const found = placeItself(fs, node, at);
   if (found === -ESTALE) return readNameless(fs, node, into, size);
   if (found < 0) return found;
   const length = readlinkat(at.dir, at.name, into, size);
@@ -43,7 +43,7 @@ export function readLink(fs: FileSystem, node: NodeId, into: Uint8Array, size: n
   if (length === -ENOENT || length === -EINVAL) return readNameless(fs, node, into, size);
   if (length !== -EACCES) return length;
   // The caller may have come by another name than the one that we know, see openfound.ts.
-  const fd = openObject(fs, at);
+  const fd = openObject(fs, node, at);
   if (fd < 0) return fd;
   const again = readlinkat(fd, EMPTY, into, size);
   close(fd);

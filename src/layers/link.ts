@@ -1,6 +1,6 @@
 // Hard links: made in the layer that shows the source, if the target directory is there too, else on the upper layer after a copy-up.
 
-import { EACCES, EEXIST, ENOENT, EPERM, EROFS, ESTALE, EXDEV } from '../../protocol/errno.ts';
+import { EEXIST, ENOENT, EPERM, EROFS, ESTALE, EXDEV } from '../../protocol/errno.ts';
 import type { NodeId } from '../../protocol/types.ts';
 import {
   AT_FDCWD,
@@ -16,7 +16,7 @@ import { Stat } from '../sys/stat.ts';
 import { copyUp } from './copyup.ts';
 import type { FileSystem } from './filesystem.ts';
 import { isGuarded, mayGrow } from './guardflags.ts';
-import { anyDescriptor, locate, newPlace, openObject, place } from './locate.ts';
+import { anyDescriptor, locate, newPlace, openObject, placeItself } from './locate.ts';
 import { lockNode } from './locking.ts';
 import { intern } from './lookup.ts';
 import { writableSide } from './make.ts';
@@ -51,14 +51,16 @@ export function link(fs: FileSystem, node: NodeId, parent: NodeId, name: CString
 
 /** @returns the layer that has the new name, or a negative errno. */
 function linkSomewhere(fs: FileSystem, node: NodeId, parent: NodeId, name: CString): number {
-  const found = place(fs, node, at);
+  const found = placeItself(fs, node, at);
+  // A file that has lost its name to another one is looked up again by the kernel, if it was named.
+  if (found === -ESTALE && fs.table.names(node) > 0) return found;
   if (found === -ESTALE) return linkNameless(fs, node, parent, name);
   if (found < 0) return found;
   const grows = mayGrow(fs, parent);
   if (grows < 0) return grows;
   const target = liveSide(fs, parent, at.layer);
   if (target >= 0) {
-    const result = linkObject(fs, target, name);
+    const result = linkObject(fs, node, target, name);
     // A mount inside the layer, or a layer that cannot link: the upper one may.
     if (at.layer === UPPER || (result !== -EXDEV && result !== -EROFS)) return result < 0 ? result : at.layer;
   } else if (target !== -ENOENT) return target;
@@ -67,19 +69,17 @@ function linkSomewhere(fs: FileSystem, node: NodeId, parent: NodeId, name: CStri
   if (dir < 0) return dir;
   const copied = copyUp(fs, node, at);
   if (copied < 0) return copied;
-  const result = linkObject(fs, dir, name);
+  const result = linkObject(fs, node, dir, name);
   return result < 0 ? result : UPPER;
 }
 
-/** Links the object at the place, also when the name by which we know it lies in a directory that the caller may not search. */
-function linkObject(fs: FileSystem, dir: number, name: CString): number {
-  const result = linkat(at.dir, at.name, dir, name, 0);
-  if (result !== -EACCES) return result;
-  const fd = openObject(fs, at);
+/** Links the object at the place itself, whatever becomes of the name there, and wherever that lies. */
+function linkObject(fs: FileSystem, node: NodeId, dir: number, name: CString): number {
+  const fd = openObject(fs, node, at);
   if (fd < 0) return fd;
-  const again = linkat(AT_FDCWD, procPath(fd), dir, name, AT_SYMLINK_FOLLOW);
+  const result = linkat(AT_FDCWD, procPath(fd), dir, name, AT_SYMLINK_FOLLOW);
   close(fd);
-  return again;
+  return result;
 }
 
 /** A file without a name can get one as long as it has never been without links to the layer (O_TMPFILE); the layer decides. */

@@ -17,7 +17,7 @@ import {
 import { type CString, EMPTY } from '../sys/cstring.ts';
 import { close, dupCloexec, openat } from '../sys/fd.ts';
 import { statx } from '../sys/path.ts';
-import type { Stat } from '../sys/stat.ts';
+import { Stat } from '../sys/stat.ts';
 import type { FileSystem } from './filesystem.ts';
 import { FILE_HANDLE } from './handlekinds.ts';
 import { adoptName, copyOf, isLinked } from './linkindex.ts';
@@ -133,13 +133,23 @@ export function placeItself(fs: FileSystem, node: NodeId, out: Place): number {
   return placed === 0 && !isSameObject(fs, node, out.layer, fs.stat) ? -ESTALE : placed;
 }
 
-/** An O_PATH descriptor of the object at a place, which the caller of the operation may use as himself; to be closed. */
-export function openObject(fs: FileSystem, at: Place): number {
+/**
+ * An O_PATH descriptor of the node's object at its place, which the caller of the operation may use as himself; to be closed.
+ * @returns it, -ESTALE when the name has gone or is another object's by now, or a negative errno.
+ */
+export function openObject(fs: FileSystem, node: NodeId, at: Place): number {
   const open = () => openat(at.dir, at.name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-  const fd = open();
+  let fd = open();
   const ours = at.path !== undefined || fs.policy.permissions === 'default'; // see openfound.ts
-  return fd === -EACCES && ours ? fs.caller.asDaemon(open) : fd;
+  if (fd === -EACCES && ours) fd = fs.caller.asDaemon(open);
+  if (fd < 0) return fd === -ENOENT ? -ESTALE : fd;
+  const seen = statx(fd, EMPTY, AT_EMPTY_PATH, MASK, opened);
+  if (seen === 0 && isSameObject(fs, node, at.layer, opened)) return fd;
+  close(fd);
+  return seen < 0 ? seen : -ESTALE;
 }
+
+const opened = new Stat();
 
 const identity: Identity = newIdentity();
 

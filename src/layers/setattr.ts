@@ -11,7 +11,7 @@ import { copyUp } from './copyup.ts';
 import type { FileSystem } from './filesystem.ts';
 import { awaitForeign } from './foreignlocks.ts';
 import { isGuarded } from './guardflags.ts';
-import { anyDescriptor, newPlace, openObject, place, placeItself } from './locate.ts';
+import { anyDescriptor, newPlace, openObject, placeItself } from './locate.ts';
 import { lockNode } from './locking.ts';
 import { openItself } from './open.ts';
 import { mayChangeMetadata, mayOpen } from './permission.ts';
@@ -101,15 +101,14 @@ function truncateNode(fs: FileSystem, node: NodeId, size: Int64): number {
  */
 export function onEachSide(fs: FileSystem, node: NodeId, work: (fd: number) => number): number {
   if (fs.table.type(node) === S_IFDIR) return onDirectory(fs, node, work);
-  const found = place(fs, node, at);
-  if (found === -ESTALE) {
-    const fd = anyDescriptor(fs, node);
-    return fd < 0 ? fd : work(fd);
+  const found = placeItself(fs, node, at);
+  const migrated = found < 0 ? found : migrateFound(fs, node);
+  if (migrated < 0 && migrated !== -ESTALE) return migrated;
+  const fd = migrated < 0 ? migrated : openObject(fs, node, at);
+  if (fd === -ESTALE) {
+    const kept = anyDescriptor(fs, node);
+    return kept < 0 ? kept : work(kept);
   }
-  if (found < 0) return found;
-  const migrated = migrateFound(fs, node);
-  if (migrated < 0) return migrated;
-  const fd = openObject(fs, at);
   if (fd < 0) return fd;
   const result = work(fd);
   close(fd);
@@ -119,7 +118,7 @@ export function onEachSide(fs: FileSystem, node: NodeId, work: (fd: number) => n
 /** With `metadata=copyup` a lower object that has a name comes up before its metadata change. @returns 0 or a negative errno. */
 export function migrateForMetadata(fs: FileSystem, node: NodeId): number {
   if (fs.policy.metadata !== 'copyup') return 0;
-  const found = place(fs, node, at);
+  const found = placeItself(fs, node, at);
   if (found < 0) return found === -ESTALE ? 0 : found;
   return migrateFound(fs, node);
 }

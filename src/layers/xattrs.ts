@@ -1,6 +1,6 @@
 // Extended attributes and ACLs: read from the object that the merged tree shows, changed as other metadata is.
 
-import { EEXIST, EINVAL, ENODATA, ERANGE, EROFS } from '../../protocol/errno.ts';
+import { EEXIST, EINVAL, ENODATA, ERANGE, EROFS, ESTALE } from '../../protocol/errno.ts';
 import type { NodeId } from '../../protocol/types.ts';
 import { S_IFDIR, XATTR_CREATE, XATTR_REPLACE } from '../sys/constants.ts';
 import type { CString } from '../sys/cstring.ts';
@@ -8,8 +8,8 @@ import { close } from '../sys/fd.ts';
 import { procPath } from '../sys/path.ts';
 import { getxattr, listxattr, removexattr, setxattr } from '../sys/xattr.ts';
 import type { FileSystem } from './filesystem.ts';
-import { anyDescriptor, newPlace, openObject, place } from './locate.ts';
-import { lockNode } from './locking.ts';
+import { anyDescriptor, newPlace, openObject, placeItself } from './locate.ts';
+import { lockNode, settle } from './locking.ts';
 import { onEachSide } from './setattr.ts';
 import { side, topSide } from './sides.ts';
 
@@ -108,14 +108,24 @@ function onVisible(fs: FileSystem, node: NodeId, work: (fd: number) => number): 
     const fd = top < 0 ? anyDescriptor(fs, node) : side(fs, node, top);
     return fd < 0 ? fd : work(fd);
   }
-  const found = place(fs, node, at);
-  if (found < 0) {
-    const fd = anyDescriptor(fs, node);
-    return fd < 0 ? found : work(fd);
+  const fd = openNow(fs, node);
+  if (fd === -ESTALE) {
+    const kept = anyDescriptor(fs, node);
+    return kept < 0 ? kept : work(kept);
   }
-  const fd = openObject(fs, at);
   if (fd < 0) return fd;
   const result = work(fd);
   close(fd);
   return result;
+}
+
+function openNow(fs: FileSystem, node: NodeId): number {
+  const found = placeItself(fs, node, at);
+  const fd = found < 0 ? found : openObject(fs, node, at);
+  if (fd !== -ESTALE) return fd;
+  // A copy-up or a rename of ours may be under way.
+  const settled = settle(fs, node);
+  if (settled < 0) return settled;
+  const again = placeItself(fs, node, at);
+  return again < 0 ? again : openObject(fs, node, at);
 }

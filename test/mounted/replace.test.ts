@@ -4,6 +4,10 @@ import {
   appendFileSync,
   closeSync,
   existsSync,
+  fchmodSync,
+  fstatSync,
+  futimesSync,
+  linkSync,
   openSync,
   readFileSync,
   readSync,
@@ -13,7 +17,9 @@ import {
   writeFileSync,
 } from 'node:fs';
 import t from 'tap';
-import { mountTest, sh } from './support.ts';
+import { cstring } from '../../src/sys/cstring.ts';
+import { getxattr, setxattr } from '../../src/sys/xattr.ts';
+import { mountTest, sh, xattrsOf } from './support.ts';
 
 /** Files of one repeated letter, whose number tells the letter and the length. Readers count what is neither. */
 const PROGRAM = `
@@ -101,6 +107,47 @@ for (const storage of ['old', 'new'] as const) {
         t.equal(contentOf(reader), 'old file', 'the reader has the file that it opened');
         closeSync(reader);
       }
+    },
+  );
+}
+
+for (const storage of ['old', 'new'] as const) {
+  await mountTest(
+    t,
+    `an open file on the ${storage} storage whose name another host has given to another one`,
+    {
+      options: 'cache=exclusive',
+      prepare: ({ upper, lower: [lower] }) => {
+        const layer = storage === 'old' ? lower : upper;
+        for (const name of ['file', 'other', 'linked.old', 'linked.new'])
+          writeFileSync(`${layer}/${name}`, name, { mode: 0o644 });
+      },
+    },
+    (t, m) => {
+      const layer = storage === 'old' ? (m.lower[0] as string) : m.upper;
+      const fd = openSync(`${m.mnt}/file`, 'r');
+      renameSync(`${layer}/other`, `${layer}/file`);
+      fchmodSync(fd, 0o600);
+      futimesSync(fd, 1, 2);
+      const value = Buffer.from('of the open one');
+      const path = cstring(`/proc/self/fd/${fd}`);
+      t.equal(setxattr(path, cstring('user.mark'), value, value.length, 0), 0);
+      const { mode, mtimeMs } = statSync(`${layer}/file`);
+      t.equal(mode & 0o777, 0o644, 'the other file keeps its mode');
+      t.not(mtimeMs, 2000, 'and its times');
+      t.same(xattrsOf(`${layer}/file`), {}, 'and its attributes');
+      const own = fstatSync(fd);
+      t.equal(own.mode & 0o777, 0o600);
+      t.equal(own.mtimeMs, 2000);
+      t.equal(contentOf(fd), 'file');
+      const found = Buffer.alloc(100);
+      t.equal(getxattr(path, cstring('user.mark'), found, found.length), value.length);
+      closeSync(fd);
+      statSync(`${m.mnt}/linked.old`);
+      renameSync(`${layer}/linked.new`, `${layer}/linked.old`);
+      linkSync(`${m.mnt}/linked.old`, `${m.mnt}/linked`);
+      t.equal(readFileSync(`${layer}/linked`, 'latin1'), 'linked.new', 'a new link is of what has the name');
+      t.equal(readFileSync(`${m.mnt}/linked`, 'latin1'), 'linked.new');
     },
   );
 }
