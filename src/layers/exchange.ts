@@ -6,10 +6,12 @@ import type { NodeId } from '../../protocol/types.ts';
 import { RENAME_EXCHANGE, RENAME_NOREPLACE } from '../sys/constants.ts';
 import { renameat2 } from '../sys/path.ts';
 import { bringUp, type End } from './bringup.ts';
+import { reach } from './faultpoint.ts';
 import type { FileSystem } from './filesystem.ts';
 import { withRoom } from './forget.ts';
 import { mayLoseName } from './guardflags.ts';
 import { HiddenAside } from './hiddenaside.ts';
+import { OpenIntent } from './intent.ts';
 import { mirrorForMove } from './mirror.ts';
 import { mayTakeAway } from './permission.ts';
 import { UPPER } from './setup.ts';
@@ -51,7 +53,7 @@ function exchangeLocked(fs: FileSystem, from: End, to: End): number {
   const ready = Math.min(mirrorParents(fs, a, to), mirrorParents(fs, b, from));
   if (ready < 0) return ready;
   const exchanged = withoutHidden(fs, from, a, () =>
-    withoutHidden(fs, to, b, () => exchangeAll(fs, from, a, to, b)),
+    withoutHidden(fs, to, b, () => withIntent(fs, from, a, to, b)),
   );
   if (exchanged < 0) return exchanged;
   const top = Math.min(a[0] as number, b[0] as number);
@@ -89,10 +91,28 @@ function withoutHidden(fs: FileSystem, end: End, layers: readonly number[], work
   return result;
 }
 
+function withIntent(fs: FileSystem, from: End, a: readonly number[], to: End, b: readonly number[]): number {
+  const layers = fs.layers.map((_, layer) => layer).filter((layer) => a.includes(layer) || b.includes(layer));
+  if (layers.length === 1) return exchangeAll(fs, from, a, to, b);
+  const planned = layers.toReversed().map((layer) => ({
+    layer,
+    first: a.includes(layer),
+    second: b.includes(layer),
+  }));
+  const intent = OpenIntent.begin(fs, from, to, planned);
+  if (typeof intent === 'number') return intent;
+  const result = exchangeAll(fs, from, a, to, b);
+  intent?.end([from, to].flatMap(({ parent }) => layers.map((layer) => ({ parent, layer }))));
+  return result;
+}
+
 function exchangeAll(fs: FileSystem, from: End, a: readonly number[], to: End, b: readonly number[]): number {
   for (let layer = fs.layers.length - 1; layer >= UPPER; layer--) {
     const result = moveIn(fs, layer, from, a, to, b);
-    if (result === 0) continue;
+    if (result === 0) {
+      reach(`exchange.moved-${layer}`);
+      continue;
+    }
     for (let below = layer + 1; below < fs.layers.length; below++) {
       const back = moveIn(fs, below, to, a, from, b);
       if (back < 0) reportTorn(fs, below, from.name, to.name, back);

@@ -19,7 +19,12 @@ export type FaultPoint =
   | 'remove.removed'
   | 'rename.found'
   | 'rename.hidden'
-  | 'rename.moved';
+  | 'rename.moved'
+  | 'renamedir.intent'
+  | 'renamedir.cleared'
+  | `renamedir.moved-${number}`
+  | 'renamedir.done'
+  | `exchange.moved-${number}`;
 
 type Hook = (point: FaultPoint) => void;
 

@@ -1,4 +1,4 @@
-// Opening the layers for a mount, on the main thread: descriptors of their roots, the inode table with its root, and the sweep of what
+// Opening the layers for a mount, on the main thread: descriptors of their roots, the inode table with its root, and the end of what
 // a dead daemon of this host has left unfinished.
 
 import { randomBytes } from 'node:crypto';
@@ -25,6 +25,7 @@ import { statx } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
 import { claim, NotOurs } from './claim.ts';
 import { EntryChanges } from './entrychanges.ts';
+import { recover } from './recover.ts';
 import { type FileSystemSetup, type LayerSetup, type Policy, PRIVATE_NAME, UPPER } from './setup.ts';
 import { sweep } from './sweep.ts';
 import { openUntouched } from './untouched.ts';
@@ -70,7 +71,10 @@ export function prepareFileSystem(options: PrepareOptions): FileSystemSetup {
     generation: randomBytes(4).readUInt32LE(),
     host: hostTag(),
   };
-  if (!readOnly) sweep(setup, log);
+  if (!readOnly) {
+    recover(setup, log);
+    sweep(setup, log);
+  }
   return setup;
 }
 

@@ -24,10 +24,10 @@ export function isPrivate(parent: NodeId, name: CString): boolean {
 }
 
 /**
- * The folders of ours: `work` for what is being made, `aside` for hidden trees whose name was removed above them, `links` for the link
- * index (linkindex.ts).
+ * The folders of ours: `work` for what is being made or out of the way, `aside` for hidden trees whose name was removed above them, `links`
+ * for the link index (linkindex.ts), `intents` for what takes steps in several layers (intent.ts).
  */
-export type PrivateFolder = 'work' | 'aside' | 'links';
+export type PrivateFolder = 'work' | 'aside' | 'links' | 'intents';
 
 /**
  * Opens a folder of our directory in one layer, making it if need be. The caller closes it.

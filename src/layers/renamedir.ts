@@ -6,8 +6,10 @@ import type { NodeId } from '../../protocol/types.ts';
 import { renameat2 } from '../sys/path.ts';
 import type { End } from './bringup.ts';
 import { isEmpty } from './empty.ts';
+import { reach } from './faultpoint.ts';
 import type { FileSystem } from './filesystem.ts';
 import { removeHidden } from './hidden.ts';
+import { OpenIntent, type Planned } from './intent.ts';
 import { mirrorForMove } from './mirror.ts';
 import { moveName } from './movename.ts';
 import { mayChangeEntries, mayTakeAway } from './permission.ts';
@@ -43,18 +45,41 @@ function renameLocked(fs: FileSystem, from: End, to: End, flags: number): number
   if (ready < 0) return ready;
   const hidden = removeHiddenUnder(fs, from, sides);
   if (hidden < 0) return hidden;
+  const replaced = to.layer >= 0 ? layersOf(fs, old) : [];
+  // In one layer alone rename(2) is one step, and replaces an empty directory in it.
+  const isOneStep = sides.length === 1 && replaced.every((layer) => layer === sides[0]);
   const aside = new TargetAside(fs, to.parent, to.name);
-  const cleared = to.layer >= 0 ? clearTarget(fs, to, old, aside) : 0;
+  const intent = isOneStep ? undefined : OpenIntent.begin(fs, from, to, plan(sides, replaced, aside));
+  if (typeof intent === 'number') return intent;
+  reach('renamedir.intent');
+  const cleared = to.layer >= 0 ? clearTarget(fs, to, old, isOneStep ? [] : replaced, aside) : 0;
+  reach('renamedir.cleared');
   const moved = cleared < 0 ? cleared : moveAll(fs, from, to, sides, flags);
-  if (moved < 0) {
-    aside.putBack();
-    return moved;
-  }
-  aside.discard();
+  if (moved === 0) aside.discard();
+  else aside.putBack();
+  reach('renamedir.done');
+  intent?.end([from, to].flatMap(({ parent }) => sides.map((layer) => ({ parent, layer }))));
+  if (moved < 0) return moved;
   if (to.layer >= 0) forgetName(fs, to.parent, to.name, to.layer, to.stat, -1);
   moveName(fs, from, to);
   for (const parent of new Set([from.parent, to.parent])) touch(fs, parent, sides[0] as number);
   return 0;
+}
+
+/** The layers that have a directory, as far as its sides are known. */
+function layersOf(fs: FileSystem, node: NodeId): number[] {
+  return fs.layers.flatMap((_, layer) => (fs.table.dirFd(node, layer) >= 0 ? [layer] : []));
+}
+
+/** In the order in which the layers move; one that only has the old target first. */
+function plan(sides: readonly number[], replaced: readonly number[], aside: TargetAside): Planned[] {
+  const step = (layer: number): Planned => ({
+    layer,
+    first: sides.includes(layer),
+    second: false,
+    aside: replaced.includes(layer) ? aside.nameIn(layer) : undefined,
+  });
+  return [...replaced.filter((layer) => !sides.includes(layer)), ...sides.toReversed()].map(step);
 }
 
 /** The new parent must be in every layer that has the source; an old target must be an empty directory that the caller may remove. */
@@ -72,16 +97,19 @@ function prepareTarget(fs: FileSystem, to: End, old: NodeId, sides: readonly num
   return 0;
 }
 
-/** Takes the old target away in every layer, and then what it has hidden, which would hide or join what comes. */
-function clearTarget(fs: FileSystem, to: End, old: NodeId, aside: TargetAside): number {
-  let lowest = 0;
-  for (let layer = 0; layer < fs.layers.length; layer++) {
-    if (fs.table.dirFd(old, layer) < 0) continue;
-    lowest = layer;
+/** Takes the old target out of the way in each layer, and away what it has hidden, which would hide or join what comes. */
+function clearTarget(
+  fs: FileSystem,
+  to: End,
+  old: NodeId,
+  replaced: readonly number[],
+  aside: TargetAside,
+): number {
+  for (const layer of replaced) {
     const taken = aside.take(layer);
     if (taken < 0) return taken;
   }
-  return removeHidden(fs, to.parent, to.name, lowest, sidesOf(fs, old));
+  return removeHidden(fs, to.parent, to.name, Math.max(0, ...layersOf(fs, old)), sidesOf(fs, old));
 }
 
 /** Entries that the source hides (a file of that name below a directory) would appear when it has gone. */
@@ -97,7 +125,10 @@ function moveAll(fs: FileSystem, from: End, to: End, sides: readonly number[], f
     let result = renameat2(old, from.name, target, to.name, flags);
     // Layers without flags (NFS, GlusterFS) at least never replace anything but an empty directory.
     if (result === -EINVAL && flags !== 0) result = renameat2(old, from.name, target, to.name, 0);
-    if (result === 0) continue;
+    if (result === 0) {
+      reach(`renamedir.moved-${layer}`);
+      continue;
+    }
     moveBack(fs, from, to, sides.slice(i + 1));
     return result === -EEXIST && flags === 0 ? -ENOTEMPTY : result === -EISDIR ? -ENOTDIR : result;
   }

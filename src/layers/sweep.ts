@@ -43,7 +43,7 @@ function remove(dir: number, name: CString, isDirectory: boolean): number {
 }
 
 /** Whether a name is one of `privateName` of a process of this host that is gone. */
-function isLeftover(name: Uint8Array, host: string): boolean {
+export function isLeftover(name: Uint8Array, host: string): boolean {
   const text = new TextDecoder('latin1').decode(name.subarray(0, -1));
   const match = /^(.+)\.(\d+)\.\d+\.\d+\.[0-9a-f]+(?:\.links)?$/.exec(text);
   return match !== null && match[1] === host && !isAlive(Number(match[2]));

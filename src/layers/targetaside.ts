@@ -25,11 +25,19 @@ export class TargetAside {
   readonly #parent: NodeId;
   readonly #name: CString;
   readonly #waiting: Waiting[] = [];
+  readonly #names = new Map<number, CString>();
 
   constructor(fs: FileSystem, parent: NodeId, name: CString) {
     this.#fs = fs;
     this.#parent = parent;
     this.#name = name;
+  }
+
+  /** The name that the side of a layer is to wait under. */
+  nameIn(layer: number): CString {
+    const known = this.#names.get(layer) ?? privateName(this.#fs);
+    this.#names.set(layer, known);
+    return known;
   }
 
   /** Takes the side of one layer away, as the daemon: that the caller may has been checked. @returns 0 or a negative errno. */
@@ -40,7 +48,7 @@ export class TargetAside {
     return fs.caller.asDaemon(() => {
       const work = openPrivateOf(fs, layer, 'work');
       if (work < 0) return work;
-      const name = privateName(fs);
+      const name = this.nameIn(layer);
       const moved = renameat2(dir, this.#name, work, name, 0);
       if (moved === 0) this.#waiting.push({ layer, work, name });
       else close(work);

@@ -1,0 +1,191 @@
+// What a daemon of this host that died was about to do in several layers (intent.ts): where users see it done, it is finished; elsewhere what
+// was done of it is undone, in the reverse order. Run at the start of a mount, before the sweep, which takes for leftovers what waits aside.
+
+import { ENOENT, errnoName } from '../../protocol/errno.ts';
+import type { Log } from '../log/log.ts';
+import {
+  AT_REMOVEDIR,
+  O_CLOEXEC,
+  O_DIRECTORY,
+  O_NOFOLLOW,
+  O_PATH,
+  O_RDONLY,
+  RENAME_EXCHANGE,
+  RENAME_NOREPLACE,
+} from '../sys/constants.ts';
+import { type CString, cstring, EMPTY } from '../sys/cstring.ts';
+import { eachDirent } from '../sys/dirents.ts';
+import { close, dupCloexec, openat, read } from '../sys/fd.ts';
+import { renameat2, unlinkat } from '../sys/path.ts';
+import { type Intent, identityAt, type Spot, type Step } from './intent.ts';
+import type { FileSystemSetup, LayerSetup } from './setup.ts';
+import { UPPER } from './setup.ts';
+import { isLeftover } from './sweep.ts';
+import { syncDirectory } from './sync.ts';
+
+const INTENTS = cstring('intents');
+
+export function recover(setup: FileSystemSetup, log: Log): void {
+  const { ours, path } = setup.layers[UPPER] as LayerSetup;
+  const folder = openat(ours, INTENTS, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (folder === -ENOENT) return;
+  const names: CString[] = [];
+  const read =
+    folder < 0
+      ? folder
+      : eachDirent(folder, ({ name }) => {
+          if (isLeftover(name, setup.host)) names.push(name.slice());
+          return true;
+        });
+  if (read < 0) log.warn('recovery_failed', { layer: path, error: errnoName(-read) });
+  for (const name of names) recoverOne(setup.layers, folder, name, log);
+  if (folder >= 0) close(folder);
+}
+
+function recoverOne(layers: readonly LayerSetup[], folder: number, name: CString, log: Log): void {
+  const record = name.subarray(0, -1);
+  const intent = readIntent(folder, name);
+  if (typeof intent === 'string') {
+    log.error('intent_unreadable', { record, error: intent, mend: 'look at it, and remove it' });
+    return;
+  }
+  const steps = intent.steps.map((step) => openStep(layers, intent, step));
+  const what = { record, from: pathOf(intent.from), to: pathOf(intent.to) };
+  const last = steps.at(-1);
+  if (steps.some((step) => step === undefined) || last === undefined) {
+    log.error('intent_of_other_layers', { ...what, mend: 'mount the layers that it was made for' });
+  } else {
+    const known = steps as OpenStep[];
+    const done = isDone(last);
+    const failed = done ? known.flatMap(dropAside) : known.toReversed().flatMap(undo);
+    for (const { path, error } of failed) {
+      log.error('rename_torn', { ...what, layer: path, error, mend: 'rename it back in that layer by hand' });
+    }
+    if (failed.length === 0) {
+      log.info(done ? 'rename_finished' : 'rename_undone', what);
+      unlinkat(folder, name, 0);
+    }
+  }
+  for (const step of steps) {
+    if (step === undefined) continue;
+    for (const fd of [step.from, step.to]) if (fd >= 0) close(fd);
+  }
+}
+
+/** @returns the record, or what is wrong with it. */
+function readIntent(folder: number, name: CString): Intent | string {
+  const fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+  if (fd < 0) return errnoName(-fd) ?? `${fd}`;
+  const parts: Buffer[] = [];
+  const chunk = new Uint8Array(65536);
+  let count = read(fd, chunk, chunk.length);
+  for (; count > 0; count = read(fd, chunk, chunk.length)) parts.push(Buffer.from(chunk.slice(0, count)));
+  close(fd);
+  if (count < 0) return errnoName(-count) ?? `${count}`;
+  try {
+    const intent = JSON.parse(Buffer.concat(parts).toString('utf8'));
+    return isIntent(intent) ? intent : 'not a record of this version';
+  } catch {
+    return 'not whole'; // written before anything was done
+  }
+}
+
+function isIntent(value: unknown): value is Intent {
+  const { version, from, to, steps } = (value ?? {}) as Partial<Intent>;
+  const isSpot = (spot: Spot | undefined) =>
+    typeof spot?.name === 'string' && Array.isArray(spot.parents) && spot.parents.every(isText);
+  return version === 1 && isSpot(from) && isSpot(to) && Array.isArray(steps);
+}
+
+const isText = (value: unknown): value is string => typeof value === 'string';
+
+/** A step with its directories open, negative where they are not there. */
+interface OpenStep extends Step {
+  readonly path: string;
+  readonly root: LayerSetup;
+  readonly from: number;
+  readonly to: number;
+  readonly fromName: CString;
+  readonly toName: CString;
+}
+
+function openStep(layers: readonly LayerSetup[], intent: Intent, step: Step): OpenStep | undefined {
+  const root = layers.find(({ fd }) => identityAt(fd, EMPTY) === step.layer);
+  if (root === undefined) return undefined;
+  return {
+    ...step,
+    path: root.path,
+    root,
+    from: walk(root.fd, intent.from.parents),
+    to: walk(root.fd, intent.to.parents),
+    fromName: bytes(intent.from.name),
+    toName: bytes(intent.to.name),
+  };
+}
+
+/** Each name is taken for the directory itself, never for what a symlink there points to. */
+function walk(root: number, names: readonly string[]): number {
+  let dir = dupCloexec(root);
+  for (const name of names) {
+    if (dir < 0) return dir;
+    const next = openat(dir, bytes(name), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    close(dir);
+    dir = next;
+  }
+  return dir;
+}
+
+const bytes = (name: string): CString => {
+  const terminated = new Uint8Array(name.length + 1);
+  Buffer.from(terminated.buffer).write(name, 'latin1');
+  return terminated;
+};
+
+const at = (dir: number, name: CString) => (dir < 0 ? undefined : identityAt(dir, name));
+
+function isDone({ from, to, fromName, toName, first, second }: OpenStep): boolean {
+  if (first !== undefined) return at(to, toName) === first;
+  return second !== undefined && at(from, fromName) === second;
+}
+
+interface Failure {
+  readonly path: string;
+  readonly error: string | undefined;
+}
+
+function undo(step: OpenStep): Failure[] {
+  const { path, from, to, fromName, toName, first, second } = step;
+  let result = 0;
+  if (isDone(step)) {
+    const both = first !== undefined && second !== undefined;
+    result =
+      first !== undefined
+        ? renameat2(to, toName, from, fromName, both ? RENAME_EXCHANGE : RENAME_NOREPLACE)
+        : renameat2(from, fromName, to, toName, RENAME_NOREPLACE);
+  }
+  if (result === 0) result = putAsideBack(step);
+  if (result === 0) for (const dir of [from, to]) if (dir >= 0) syncDirectory(dir);
+  return result < 0 ? [{ path, error: errnoName(-result) }] : [];
+}
+
+function putAsideBack({ aside, root, to, toName }: OpenStep): number {
+  if (aside === undefined) return 0;
+  const result = withWork(root, (work) => renameat2(work, bytes(aside), to, toName, RENAME_NOREPLACE));
+  return result === -ENOENT ? 0 : result;
+}
+
+function dropAside({ aside, root, path }: OpenStep): Failure[] {
+  if (aside === undefined) return [];
+  const result = withWork(root, (work) => unlinkat(work, bytes(aside), AT_REMOVEDIR));
+  return result < 0 && result !== -ENOENT ? [{ path, error: errnoName(-result) }] : [];
+}
+
+function withWork({ ours }: LayerSetup, work: (fd: number) => number): number {
+  const fd = openat(ours, cstring('work'), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (fd < 0) return fd;
+  const result = work(fd);
+  close(fd);
+  return result;
+}
+
+const pathOf = ({ parents, name }: Spot): Uint8Array => Buffer.from([...parents, name].join('/'), 'latin1');
