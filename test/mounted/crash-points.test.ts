@@ -1,0 +1,192 @@
+// kill -9 of the daemon at each step of what takes several: the next mount shows the old name or the new one, the old file or its whole copy,
+// and nothing unfinished is left.
+
+import { existsSync, linkSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import t, { type Test } from 'tap';
+import type { FaultPoint } from '../../src/layers/faultpoint.ts';
+import { AT_FDCWD, RENAME_EXCHANGE } from '../../src/sys/constants.ts';
+import { cstring } from '../../src/sys/cstring.ts';
+import { renameat2 } from '../../src/sys/path.ts';
+import { list } from './hosts.ts';
+import { type Mounted, mountTest, run, treeDigest, whereIs } from './support.ts';
+
+const OLD = 'old\n'.repeat(3000);
+
+/** Does something during which the daemon is killed at a point, and mounts again. @param act a bash script, or a function */
+async function killedAt(m: Mounted, point: FaultPoint, act: string | (() => unknown)): Promise<void> {
+  m.faults.kill(point);
+  if (typeof act === 'string') run('bash', ['-c', act], { cwd: m.mnt });
+  else act();
+  await m.ended();
+  m.faults.clear();
+  await m.remount();
+}
+
+function nothingLeft(t: Test, m: Mounted, point: string): void {
+  for (const layer of [m.upper, ...m.lower]) {
+    t.same(list(`${layer}/.migratefs/work`), [], `${point}: nothing unfinished`);
+    t.same(list(`${layer}/.migratefs/intents`), [], `${point}: nothing to finish`);
+  }
+}
+
+const COPY_UP: FaultPoint[] = [
+  'copyup.temporary',
+  'copyup.data',
+  'copyup.metadata',
+  'copyup.synced',
+  'copyup.ready',
+  'copyup.published',
+  'copyup.durable',
+  'source.checked',
+  'copyup.removed',
+];
+
+for (const names of [1, 3]) {
+  await mountTest(
+    t,
+    `copying up a file with ${names} names`,
+    {
+      faults: true,
+      prepare: ({ lower: [lower] }) => {
+        for (const point of COPY_UP) {
+          writeFileSync(`${lower}/${point}`, OLD, { mode: 0o640 });
+          for (let i = 1; i < names; i++) linkSync(`${lower}/${point}`, `${lower}/${point}-${i}`);
+        }
+      },
+    },
+    async (t, m) => {
+      for (const point of COPY_UP) {
+        await killedAt(m, point, `echo more >>${point}`);
+        nothingLeft(t, m, point);
+        const all = [point, ...Array.from({ length: names - 1 }, (_, i) => `${point}-${i + 1}`)];
+        for (const name of all) t.equal(readFileSync(`${m.mnt}/${name}`, 'utf8'), OLD, name);
+        t.equal(statSync(`${m.mnt}/${point}`).mode & 0o7777, 0o640);
+        t.equal(run('bash', ['-c', `echo more >>${point}`], { cwd: m.mnt }).status, 0);
+        for (const name of all) {
+          t.equal(readFileSync(`${m.mnt}/${name}`, 'utf8'), `${OLD}more\n`, name);
+          t.equal(statSync(`${m.mnt}/${name}`).ino, statSync(`${m.mnt}/${point}`).ino, 'one file');
+        }
+        run('rm', ['-f', ...all], { cwd: m.mnt });
+        t.equal(whereIs(m, point), '');
+      }
+      t.same(list(`${m.upper}/.migratefs/links`), []);
+      t.same(list(`${m.lower[0]}/.migratefs/links`), []);
+    },
+  );
+}
+
+await mountTest(
+  t,
+  'giving further names to a copy',
+  {
+    faults: true,
+    prepare: ({ lower: [lower] }) => {
+      for (const dir of ['link.found', 'link.taken', 'link.durable', 'source.checked']) {
+        mkdirSync(`${lower}/${dir}`);
+        writeFileSync(`${lower}/${dir}/a`, OLD);
+        for (const name of ['b', 'c']) linkSync(`${lower}/${dir}/a`, `${lower}/${dir}/${name}`);
+      }
+    },
+  },
+  async (t, m) => {
+    for (const point of ['link.found', 'link.taken', 'link.durable', 'source.checked'] as const) {
+      run('bash', ['-c', `echo more >>${point}/a`], { cwd: m.mnt });
+      await killedAt(m, point, `stat ${point}/b`);
+      nothingLeft(t, m, point);
+      for (const name of ['c', 'a', 'b']) {
+        t.equal(readFileSync(`${m.mnt}/${point}/${name}`, 'utf8'), `${OLD}more\n`, `${point}: ${name}`);
+        t.equal(statSync(`${m.mnt}/${point}/${name}`).ino, statSync(`${m.mnt}/${point}/a`).ino);
+      }
+      run('rm', ['-r', point], { cwd: m.mnt });
+      t.notOk(existsSync(`${m.mnt}/${point}`));
+    }
+  },
+);
+
+await mountTest(
+  t,
+  'removing and renaming a file that hides another one',
+  {
+    faults: true,
+    prepare: ({ upper, lower: [lower] }) => {
+      for (const name of ['r1', 'r2', 'm1', 'm2']) {
+        writeFileSync(`${lower}/${name}`, 'hidden');
+        writeFileSync(`${upper}/${name}`, 'shown');
+      }
+    },
+  },
+  async (t, m) => {
+    await killedAt(m, 'remove.hidden', 'rm r1');
+    nothingLeft(t, m, 'remove.hidden');
+    t.equal(readFileSync(`${m.mnt}/r1`, 'utf8'), 'shown');
+    await killedAt(m, 'remove.removed', 'rm r2');
+    nothingLeft(t, m, 'remove.removed');
+    t.notOk(existsSync(`${m.mnt}/r2`));
+    await killedAt(m, 'rename.hidden', 'mv m1 n1');
+    nothingLeft(t, m, 'rename.hidden');
+    t.equal(readFileSync(`${m.mnt}/m1`, 'utf8'), 'shown');
+    t.notOk(existsSync(`${m.mnt}/n1`));
+    await killedAt(m, 'rename.moved', 'mv m2 n2');
+    nothingLeft(t, m, 'rename.moved');
+    t.equal(readFileSync(`${m.mnt}/n2`, 'utf8'), 'shown');
+    t.notOk(existsSync(`${m.mnt}/m2`));
+  },
+);
+
+const parent = 'p/q';
+
+/** d, with a file in each layer, and e, which is empty, of a mode of its own, and in the upper and the lowest layer. */
+const directories = ({ upper, lower }: { upper: string; lower: string[] }) => {
+  for (const [i, layer] of [upper, ...lower].entries()) {
+    mkdirSync(`${layer}/${parent}/d/sub`, { recursive: true });
+    writeFileSync(`${layer}/${parent}/d/f${i}`, `${i}`);
+    if (i !== 1) mkdirSync(`${layer}/${parent}/e`, { mode: 0o711 });
+  }
+  mkdirSync(`${upper}/${parent}/full`, { mode: 0o750 });
+  writeFileSync(`${upper}/${parent}/full/here`, '');
+};
+
+/** What users see in it; not the names that it has. */
+const look = (m: Mounted, dir: string) => treeDigest(`${m.mnt}/${dir}`, { times: false });
+
+await mountTest(
+  t,
+  'renaming and exchanging directories of three layers',
+  { faults: true, lowers: 2, prepare: directories },
+  async (t, m) => {
+    const d = look(m, `${parent}/d`);
+    const e = look(m, `${parent}/e`);
+    const full = look(m, `${parent}/full`);
+    const at = (name: string) => `${parent}/${name}`;
+    const moved: FaultPoint[] = ['renamedir.moved-2', 'renamedir.moved-1', 'renamedir.moved-0'];
+    for (const point of ['renamedir.intent', ...moved, 'renamedir.done'] as FaultPoint[]) {
+      const done = point === 'renamedir.moved-0' || point === 'renamedir.done';
+      await killedAt(m, point, `mv -T ${at('d')} ${at('new')}`);
+      nothingLeft(t, m, point);
+      t.equal(existsSync(`${m.mnt}/${at('d')}`), !done, `${point}: the old name`);
+      t.same(look(m, at(done ? 'new' : 'd')), d, `${point}: all of it is there`);
+      t.equal(existsSync(`${m.mnt}/${at('new')}`), done);
+      if (done) run('mv', ['-T', at('new'), at('d')], { cwd: m.mnt });
+    }
+    for (const point of ['renamedir.intent', 'renamedir.cleared', ...moved.slice(0, 2)] as FaultPoint[]) {
+      await killedAt(m, point, `mv -T ${at('d')} ${at('e')}`);
+      nothingLeft(t, m, `over an empty one, ${point}`);
+      t.same(look(m, at('d')), d, `${point}: the old name`);
+      t.same(look(m, at('e')), e, `${point}: the empty directory is there again`);
+    }
+    await killedAt(m, 'renamedir.moved-0', `mv -T ${at('d')} ${at('e')}`);
+    nothingLeft(t, m, 'over an empty one, moved');
+    t.same(look(m, at('e')), d);
+    t.notOk(existsSync(`${m.mnt}/${at('d')}`));
+    const path = (name: string) => cstring(`${m.mnt}/${at(name)}`);
+    const swap = () => renameat2(AT_FDCWD, path('e'), AT_FDCWD, path('full'), RENAME_EXCHANGE);
+    for (const layer of [2, 1, 0]) {
+      await killedAt(m, `exchange.moved-${layer}`, swap);
+      nothingLeft(t, m, `exchange ${layer}`);
+      t.same(look(m, at('e')), layer === 0 ? full : d, `exchange, killed after layer ${layer}`);
+      t.same(look(m, at('full')), layer === 0 ? d : full);
+    }
+    t.match(m.log(), /event=rename_undone .*\n.*/);
+    t.match(m.log(), /event=rename_finished /);
+  },
+);
