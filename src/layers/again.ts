@@ -1,10 +1,10 @@
 // What was just found in a layer and is not there any more has been moved, copied up or deleted by another host: it is looked for again
 // before that is anybody's answer.
 
-import { EAGAIN, ENOENT } from '../../protocol/errno.ts';
+import { ENOENT } from '../../protocol/errno.ts';
 
-/** The object was found, and is gone: an attempt has changed nothing. Never an answer. */
-export const MOVED = -EAGAIN;
+/** The object was found, and is gone: an attempt has changed nothing. No errno, and never an answer. */
+export const MOVED = -10_001;
 
 /** Two hosts that take turns with one name for longer than this must be told something. */
 const ATTEMPTS = 8;

@@ -25,11 +25,21 @@ export interface Aside {
   readonly name: CString;
 }
 
-/** Takes what has the name. Call it as the daemon. @returns it, to be put back or closed; or a negative errno: then it has its name still. */
-export function takeAside(fs: FileSystem, layer: number, dir: number, name: CString): Aside | number {
+/**
+ * Takes what has the name. Call it as the daemon.
+ * @param expected what it was found to be; nothing else is deleted if the daemon dies while it is aside (sweep.ts).
+ * @returns it, to be put back or closed; or a negative errno: then it has its name still.
+ */
+export function takeAside(
+  fs: FileSystem,
+  layer: number,
+  dir: number,
+  name: CString,
+  expected: Stat,
+): Aside | number {
   const work = openPrivateOf(fs, layer, 'work');
   if (work < 0) return work;
-  const kept = privateName(fs);
+  const kept = privateName(fs, asideSuffix(expected));
   const moved = renameat2(dir, name, work, kept, 0);
   if (moved === 0) return { layer, work, name: kept };
   close(work);
@@ -41,6 +51,11 @@ export function putAsideBack(aside: Aside, dir: number, name: CString): number {
   const result = moveNew(aside.work, aside.name, dir, name);
   close(aside.work);
   return result;
+}
+
+/** Part of a name aside: of which object it was meant to be. */
+export function asideSuffix({ inoLo, inoHi }: Stat): string {
+  return `.of-${((BigInt(inoHi) << 32n) | BigInt(inoLo)).toString(16)}`;
 }
 
 const DOT = cstring('.');

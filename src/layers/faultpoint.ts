@@ -11,6 +11,7 @@ export type FaultPoint =
   | 'copyup.durable'
   | 'copyup.removed'
   | 'source.checked'
+  | 'source.aside'
   | 'link.found'
   | 'link.taken'
   | 'link.durable'

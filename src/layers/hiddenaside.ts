@@ -13,7 +13,7 @@ import { Stat } from '../sys/stat.ts';
 import { type Aside, putAsideBack, takeAside } from './aside.ts';
 import type { FileSystem } from './filesystem.ts';
 import { mayRemoveFor, removeHiddenIn } from './hidden.ts';
-import { removeHiddenName } from './linkindex.ts';
+import { keepLinked, removeHiddenName } from './linkindex.ts';
 import { UPPER } from './setup.ts';
 import { liveSide, side } from './sides.ts';
 import { syncDirectory } from './sync.ts';
@@ -50,14 +50,15 @@ export class HiddenAside {
 
   #takeIn(layer: number, dir: number, above: number): number {
     const [fs, parent, name] = [this.#fs, this.#parent, this.#name];
-    const found = statx(dir, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, stat);
+    const found = statx(dir, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS | STATX_BTIME, stat);
     if (found < 0) return found === -ENOENT ? 0 : found;
     if (!stat.isDirectory && mayRemoveFor(fs, parent)) {
       // What hides it may be its copy, of which another host has not made sure yet.
       const upper = above === UPPER ? side(fs, parent, UPPER) : -ENOENT;
       const taken = fs.caller.asDaemon(() => {
         const durable = upper < 0 ? 0 : syncDirectory(upper);
-        return durable < 0 ? durable : takeAside(fs, layer, dir, name);
+        const ready = durable < 0 ? durable : keepLinked(fs, dir, name, layer, stat);
+        return ready < 0 ? ready : takeAside(fs, layer, dir, name, stat);
       });
       if (typeof taken !== 'number') {
         this.#waiting.push(taken);

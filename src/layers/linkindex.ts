@@ -39,7 +39,7 @@ import { quietly } from './quietly.ts';
 import { redirectHandles } from './redirect.ts';
 import { type LayerSetup, UPPER } from './setup.ts';
 import { syncDirectory } from './sync.ts';
-import { takeAway } from './takeaway.ts';
+import { statSame, takeAway } from './takeaway.ts';
 import { dropCopy, takeBack } from './takeback.ts';
 import type { Temporary } from './temporary.ts';
 import { unterminated } from './xattrpolicy.ts';
@@ -125,9 +125,7 @@ export function adoptName(
     const durable = syncDirectory(upper);
     if (durable < 0) return durable;
     reach('link.durable');
-    const dropped = takeAway(fs, layer, dir, name, stat, (from, its) =>
-      dropLinkedName(fs, from, its, layer, stat),
-    );
+    const dropped = dropName(fs, dir, name, layer, stat);
     // Deleted or renamed since it was found: the link waits for another name again.
     if (dropped === -ENOENT) {
       const path = entryPath(key, left);
@@ -205,24 +203,24 @@ export function publishLinked(
 }
 
 /**
- * Deletes a lower name whose file has its copy; the first one is kept in our own directory there. Call it as the daemon.
- * @returns 0 or a negative errno.
+ * Takes a name whose file has its copy away from its lower layer; the first one is kept in our own directory there. Call it as the daemon.
+ * @returns 0, -ENOENT when the name is not the file's any more, or a negative errno.
  */
-export function dropLinkedName(
-  fs: FileSystem,
-  dir: number,
-  name: CString,
-  layer: number,
-  source: Stat,
-): number {
+export function dropName(fs: FileSystem, dir: number, name: CString, layer: number, source: Stat): number {
+  const found = statSame(dir, name, source);
+  if (found < 0) return found;
   const key = keyOf(layer, source);
   const links = openPrivateOf(fs, layer, 'links');
   if (links < 0) return links;
-  const moved = moveNew(dir, name, links, cstring(key));
+  let result = moveNew(dir, name, links, cstring(key));
+  if (result === 0) {
+    result = statSame(links, cstring(key), source);
+    if (result < 0) moveNew(links, cstring(key), dir, name);
+  } else if (result === -EEXIST) {
+    result = takeAway(fs, layer, dir, name, source, (from, its) => unlinkat(from, its, 0));
+  }
   close(links);
-  const result = moved === -EEXIST ? unlinkat(dir, name, 0) : moved;
-  if (result < 0) return result === -ENOENT ? 0 : result;
-  return settle(fs, layer, key);
+  return result < 0 ? result : settle(fs, layer, key);
 }
 
 /** As many links wait as there are names below; with the last of these the index forgets the file. */
@@ -238,6 +236,14 @@ function settle(fs: FileSystem, layer: number, key: string): number {
   const result =
     left === 0 ? unlinkat(oursOf(fs, layer), keyPath(key), 0) : unlinkat(ours, entryPath(key, left + 1), 0);
   return result === -ENOENT ? 0 : result;
+}
+
+/** Before a lower name that something above hides is moved: where its file has a copy, the index must go on knowing that. */
+export function keepLinked(fs: FileSystem, dir: number, name: CString, layer: number, stat: Stat): number {
+  if (!isLinked(stat)) return 0;
+  const key = keyOf(layer, stat);
+  const known = statKey(fs, UPPER, key);
+  return known === -ENOENT ? 0 : known < 0 ? known : keep(fs, dir, name, layer, key);
 }
 
 /** unlinkat(2), by the caller, of a lower name that something above hides: where its file has a copy, that has one name less. */

@@ -8,10 +8,10 @@ import { Stat } from '../sys/stat.ts';
 import { takingAppendOnly } from './copyflags.ts';
 import type { FileSystem } from './filesystem.ts';
 import { isAppendOnly } from './guardflags.ts';
-import { dropLinkedName, isLinked } from './linkindex.ts';
+import { dropName, isLinked } from './linkindex.ts';
 import type { Place } from './locate.ts';
 import { reportSourceKept } from './migrated.ts';
-import { type Delete, takeAway } from './takeaway.ts';
+import { takeAway } from './takeaway.ts';
 import { dropCopy, takeBack } from './takeback.ts';
 
 /**
@@ -34,10 +34,10 @@ export function removeSource(
 ): SourceEnd {
   const { layer, dir } = at;
   const name = at.ref.bytes;
-  const remove: Delete = isLinked(source)
-    ? (from, its) => dropLinkedName(fs, from, its, layer, source)
-    : (from, its) => unlinkat(from, its, 0);
-  const take = () => takeAway(fs, layer, dir, name, source, remove);
+  const take = () =>
+    isLinked(source)
+      ? dropName(fs, dir, name, layer, source)
+      : takeAway(fs, layer, dir, name, source, (from, its) => unlinkat(from, its, 0));
   const result = isAppendOnly(source) ? takingAppendOnly(dir, name, source, take) : take();
   if (result === 0) return 'removed';
   // Only who has published removes a source, so somebody else meant the file: he must not get it back.

@@ -3,11 +3,22 @@
 
 import { EEXIST, ENOENT, ENOTEMPTY, errnoName } from '../../protocol/errno.ts';
 import type { Log } from '../log/log.ts';
-import { AT_REMOVEDIR, DT_DIR, O_CLOEXEC, O_DIRECTORY, O_NOFOLLOW, O_RDONLY } from '../sys/constants.ts';
+import {
+  AT_REMOVEDIR,
+  AT_SYMLINK_NOFOLLOW,
+  DT_DIR,
+  O_CLOEXEC,
+  O_DIRECTORY,
+  O_NOFOLLOW,
+  O_RDONLY,
+  STATX_BASIC_STATS,
+} from '../sys/constants.ts';
 import { type CString, cstring } from '../sys/cstring.ts';
 import { eachDirent } from '../sys/dirents.ts';
 import { close, openat } from '../sys/fd.ts';
-import { unlinkat } from '../sys/path.ts';
+import { statx, unlinkat } from '../sys/path.ts';
+import { Stat } from '../sys/stat.ts';
+import { asideSuffix } from './aside.ts';
 import { isUnfinishedLinks, removeLinks } from './linkentries.ts';
 import type { FileSystemSetup } from './setup.ts';
 
@@ -27,8 +38,12 @@ export function sweep(setup: FileSystemSetup, log: Log): void {
 function sweepDirectory(dir: number, path: string, host: string, log: Log): number {
   return eachDirent(dir, ({ name, type }) => {
     if (!isLeftover(name, host)) return true;
-    const result = remove(dir, name, type === DT_DIR);
     const report = { layer: path, name: name.subarray(0, -1) };
+    if (isOfAnother(dir, name)) {
+      log.error('strange_file_kept', { ...report, mend: 'look whose it is, and move it back' });
+      return true;
+    }
+    const result = remove(dir, name, type === DT_DIR);
     if (result === 0) log.info('swept', report);
     else if (result !== -ENOENT && result !== -ENOTEMPTY && result !== -EEXIST) {
       log.warn('sweep_failed', { ...report, error: errnoName(-result) });
@@ -37,17 +52,27 @@ function sweepDirectory(dir: number, path: string, host: string, log: Log): numb
   });
 }
 
+const stat = new Stat();
+
+/** Whether what was taken out of the way was not what it was meant to be, and the daemon died before it had put it back. */
+function isOfAnother(dir: number, name: CString): boolean {
+  const meant = textOf(name).match(/\.of-[0-9a-f]+$/)?.[0];
+  if (meant === undefined) return false;
+  return statx(dir, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, stat) !== 0 || asideSuffix(stat) !== meant;
+}
+
 function remove(dir: number, name: CString, isDirectory: boolean): number {
   if (!isDirectory) return unlinkat(dir, name, 0);
   return isUnfinishedLinks(name) ? removeLinks(dir, name) : unlinkat(dir, name, AT_REMOVEDIR);
 }
 
 /** Whether a name is one of `privateName` of a process of this host that is gone. */
-export function isLeftover(name: Uint8Array, host: string): boolean {
-  const text = new TextDecoder('latin1').decode(name.subarray(0, -1));
-  const match = /^(.+)\.(\d+)\.\d+\.\d+\.[0-9a-f]+(?:\.links)?$/.exec(text);
+export function isLeftover(name: CString, host: string): boolean {
+  const match = /^(.+)\.(\d+)\.\d+\.\d+\.[0-9a-f]+(?:\.links|\.of-[0-9a-f]+)?$/.exec(textOf(name));
   return match !== null && match[1] === host && !isAlive(Number(match[2]));
 }
+
+const textOf = (name: CString): string => new TextDecoder('latin1').decode(name.subarray(0, -1));
 
 function isAlive(pid: number): boolean {
   if (pid === process.pid) return false; // a former process had this number: nothing has been made yet

@@ -33,11 +33,12 @@ export function takeAway(
   const found = statSame(dir, name, source);
   if (found < 0) return found;
   reach('source.checked');
-  const aside = takeAside(fs, layer, dir, name);
+  const aside = takeAside(fs, layer, dir, name, source);
   if (typeof aside === 'number') {
     // Where nothing of ours can be (a user's mount, quota projects and subvolumes inside a layer) it goes in its place.
     return aside === -ENOENT ? aside : remove(dir, name);
   }
+  reach('source.aside');
   const same = statSame(aside.work, aside.name, source);
   const result = same < 0 ? same : remove(aside.work, aside.name);
   if (result === 0) close(aside.work);
@@ -45,7 +46,8 @@ export function takeAway(
   return result;
 }
 
-function statSame(dir: number, name: CString, source: Stat): number {
+/** @returns 0 when the name is the object's, -ENOENT when it is not, or a negative errno. */
+export function statSame(dir: number, name: CString, source: Stat): number {
   const found = statx(dir, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, now);
   return found < 0 ? found : now.sameObject(source) ? 0 : -ENOENT;
 }

@@ -48,7 +48,7 @@ export function takeBack(
       fs.log.warn('deleted_file_in_use', { name: unterminated(name), layer: fs.pathOf(UPPER) });
       return 0;
     }
-    const aside = takeAside(fs, UPPER, upper, name);
+    const aside = takeAside(fs, UPPER, upper, name, made);
     if (typeof aside === 'number') return aside;
     const same = statx(aside.work, aside.name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, now);
     if (same < 0 || !now.sameObject(made)) return putAsideBack(aside, upper, name);
