@@ -25,7 +25,8 @@ import { copyMetadata } from './copymeta.ts';
 import { reach } from './faultpoint.ts';
 import type { FileSystem } from './filesystem.ts';
 import { isAppendOnly, isImmutable } from './guardflags.ts';
-import { isLinked, publishLinked } from './linkindex.ts';
+import { dropEntries } from './linkentries.ts';
+import { isLinked, type LinkedCopy, linkCopy, publishLinked } from './linkindex.ts';
 import { type Place, placeItself } from './locate.ts';
 import { reportMigrated } from './migrated.ts';
 import { ensureSide } from './mirror.ts';
@@ -80,20 +81,26 @@ function copyOnce(fs: FileSystem, node: NodeId, at: Place, upper: number, source
   }
   reach('copyup.temporary');
   let result = isAppendOnly(source) ? canBeAppendOnly(copy.fd) : 0;
-  if (result === 0) result = fill(fs, from, copy, at, source, keep, report);
+  result ||= fill(fs, from, copy, at, source, keep, report);
+  const linked = result === 0 && isLinked(source) ? linkCopy(fs, at.layer, source, copy) : undefined;
+  if (typeof linked === 'number') result = linked;
   const locks = result === 0 ? carryLocks(fs, node, source, from, copy.fd) : undefined;
   if (typeof locks === 'number') result = locks;
+  // Last of all: what came before takes its time, and who held a lock may have written to the file.
+  result ||= compareAgain(from, at, source);
   reach('copyup.ready');
-  if (result === 0) result = enter(fs, copy, at, upper, source);
+  result ||= enter(fs, copy, linked as Linked, at, upper, source);
   const published = result === 0;
   if (published) result = settle(fs, node, at, from, source, upper, copy, locks as Carried, report, started);
   if (typeof locks === 'object') locks.end();
+  if (typeof linked === 'object') dropEntries(linked.entries);
   dropTemporary(copy, published);
   close(from);
   return result;
 }
 
 type Carried = MovingLocks | undefined;
+type Linked = LinkedCopy | undefined;
 
 /** Takes the file's locks on the copy. @returns what ends with the source, or a negative errno. */
 function carryLocks(
@@ -112,9 +119,16 @@ function carryLocks(
   return result;
 }
 
-function enter(fs: FileSystem, copy: Temporary, at: Place, upper: number, source: Stat): number {
+function enter(
+  fs: FileSystem,
+  copy: Temporary,
+  linked: Linked,
+  at: Place,
+  upper: number,
+  source: Stat,
+): number {
   const { parent, bytes } = at.ref;
-  if (isLinked(source)) return publishLinked(fs, parent, at.layer, source, copy, upper, bytes);
+  if (linked) return publishLinked(fs, parent, linked, upper, bytes);
   return quietly(fs, parent, upper, () => give(copy, upper, bytes, isAppendOnly(source)));
 }
 
@@ -181,10 +195,9 @@ function fill(
   if (described < 0) return described;
   copyFlags(fs, from, copy.fd, source.type, at.ref.bytes);
   reach('copyup.metadata');
-  // Last of all, since the sync of a large file takes its time.
   const durable = isFile ? fsync(copy.fd) : 0;
   reach('copyup.synced');
-  return durable < 0 ? durable : compareAgain(from, at, source);
+  return durable;
 }
 
 function openSource(dir: number, name: CString, source: Stat): number {

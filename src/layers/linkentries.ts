@@ -37,32 +37,49 @@ export function entryPath(key: string, entry: number): CString {
 /** How many links are made between two looks at the interrupt. */
 const AT_A_TIME = 256;
 
+/** Links that nobody can find yet: our directory `work`, open, the name of theirs in it, and how many they are. */
+export interface Entries {
+  readonly work: number;
+  readonly name: CString;
+  readonly count: number;
+}
+
 /**
- * Makes the directory of `key` with `count` links to the copy, whole or not at all. Call it as the daemon.
- * @returns 0, -EEXIST when the file has its copy already, -EMLINK when the layer's files cannot have so many names, or a negative errno.
+ * Makes `count` links to the copy, to be published and, whatever becomes of that, dropped. Call it as the daemon.
+ * @returns them, -EMLINK when the layer's files cannot have so many names, -EINTR, or another negative errno.
  */
-export function makeEntries(
-  fs: FileSystem,
-  ours: number,
-  key: string,
-  copy: Temporary,
-  count: number,
-): number {
+export function makeEntries(fs: FileSystem, copy: Temporary, count: number): Entries | number {
+  const work = openPrivateOf(fs, UPPER, 'work');
+  if (work < 0) return work;
+  const entries = { work, name: privateName(fs, LINKS_SUFFIX), count };
+  let result = mkdirat(work, entries.name, 0o700);
+  if (result === 0) result = fill(fs, work, entries.name, copy, count);
+  if (result === 0) return entries;
+  dropEntries(entries);
+  return result;
+}
+
+/**
+ * Makes them the directory of `key`, whole or not at all. Call it as the daemon.
+ * @returns 0, -EEXIST when the file has its copy already, or a negative errno.
+ */
+export function publishEntries(fs: FileSystem, ours: number, key: string, entries: Entries): number {
   const links = openPrivateOf(fs, UPPER, 'links');
   if (links < 0) return links;
-  const work = openPrivateOf(fs, UPPER, 'work');
-  const name = privateName(fs, LINKS_SUFFIX);
-  let result = work < 0 ? work : mkdirat(work, name, 0o700);
+  // A directory takes the place of an empty one only.
+  let result = renameat2(entries.work, entries.name, ours, keyPath(key), 0);
   if (result === 0) {
-    result = fill(fs, work, name, copy, count);
-    // A directory takes the place of an empty one only.
-    if (result === 0) result = renameat2(work, name, ours, keyPath(key), 0);
-    if (result < 0) removeLinks(work, name);
-    else result = syncDirectory(links);
+    result = syncDirectory(links);
+    if (result < 0) takeBackEntries(fs, ours, key, entries.count);
   }
-  if (work >= 0) close(work);
   close(links);
   return result === -ENOTEMPTY ? -EEXIST : result;
+}
+
+/** Closes what they hold, and removes them where they have not been published. */
+export function dropEntries({ work, name }: Entries): void {
+  removeLinks(work, name);
+  close(work);
 }
 
 const LINKS_SUFFIX = '.links';

@@ -24,10 +24,12 @@ import { claimLate } from './claim.ts';
 import { reach } from './faultpoint.ts';
 import type { FileSystem } from './filesystem.ts';
 import {
+  type Entries,
   entryPath,
   keyPath,
   makeEntries,
   moveNew,
+  publishEntries,
   removeEntries,
   takeBackEntries,
   takeEntry,
@@ -179,26 +181,42 @@ export function copyOf(fs: FileSystem, layer: number, stat: Stat): CString | num
   return found < 0 ? found : path;
 }
 
+/** The finished copy of a lower file with several names: a link for each of them, none of which can be found yet. */
+export interface LinkedCopy {
+  readonly key: string;
+  /** Whether a name that came up before is kept beside those below. */
+  readonly kept: boolean;
+  readonly entries: Entries;
+}
+
 /**
- * Publishes the finished copy of a lower file with several names under one of them. Call it as the daemon.
+ * Makes the copy's links, which takes its time: nobody waits for it. Call it as the daemon.
+ * @returns what is to be published, if the source still has as many names then, and dropped in any case; or a negative errno.
+ */
+export function linkCopy(fs: FileSystem, layer: number, source: Stat, copy: Temporary): LinkedCopy | number {
+  const key = keyOf(layer, source);
+  const { left, kept } = namesBelow(fs, layer, key, source);
+  const entries = left < 0 ? left : makeEntries(fs, copy, left);
+  return typeof entries === 'number' ? entries : { key, kept, entries };
+}
+
+/**
+ * Publishes the copy under one of its names. Call it as the daemon.
  * @param upper the directory. @returns 0, or -EEXIST when another host has copied the file: its copy is to be used.
  */
 export function publishLinked(
   fs: FileSystem,
   parent: NodeId,
-  layer: number,
-  source: Stat,
-  copy: Temporary,
+  { key, kept, entries }: LinkedCopy,
   upper: number,
   name: CString,
 ): number {
-  const key = keyOf(layer, source);
   const ours = oursOf(fs, UPPER);
-  const { left, kept } = namesBelow(fs, layer, key, source);
-  const made = left < 0 ? left : makeEntries(fs, ours, key, copy, left);
-  if (made < 0) return made;
-  const taken = quietly(fs, parent, upper, () => takeEntry(ours, key, left, kept, upper, name));
-  if (taken < 0) takeBackEntries(fs, ours, key, left);
+  const published = publishEntries(fs, ours, key, entries);
+  if (published < 0) return published;
+  const { count } = entries;
+  const taken = quietly(fs, parent, upper, () => takeEntry(ours, key, count, kept, upper, name));
+  if (taken < 0) takeBackEntries(fs, ours, key, count);
   return taken;
 }
 
