@@ -36,6 +36,7 @@ import {
 } from './linkentries.ts';
 import { reportSourceKept } from './migrated.ts';
 import { ensureSide } from './mirror.ts';
+import { carryLate } from './movinglocks.ts';
 import { openPrivateOf, oursOf } from './private.ts';
 import { quietly } from './quietly.ts';
 import { redirectHandles } from './redirect.ts';
@@ -153,8 +154,11 @@ function followCopy(fs: FileSystem, layer: number, source: Stat, upper: number, 
   const fd = openat(upper, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
   const found = fd < 0 ? fd : statx(fd, EMPTY, AT_EMPTY_PATH, STATX_BASIC_STATS, copy);
   if (found === 0) {
-    const known = nodeOf(fs, UPPER, copy);
-    if (known !== node) redirectHandles(fs, node, fd, copy, undefined, known !== 0);
+    carryLate(fs, node, fd, copy, (carried) => {
+      const known = nodeOf(fs, UPPER, copy);
+      // A copy-up of ours that was under way has seen to its own.
+      if (nodeOf(fs, layer, source) === node) redirectHandles(fs, node, fd, copy, carried, known !== 0);
+    });
   } else fs.log.error('redirect_failed', { name: unterminated(name), error: errnoName(-found) });
   if (fd >= 0) close(fd);
 }

@@ -21,11 +21,12 @@ import {
 } from '../sys/constants.ts';
 import { close, dupCloexec } from '../sys/fd.ts';
 import { FileLock, flock, getLock, setLock } from '../sys/locks.ts';
+import type { Stat } from '../sys/stat.ts';
 import type { FileSystem } from './filesystem.ts';
 import { FILE_HANDLE } from './handlekinds.ts';
 import { type Held, heldLocks } from './heldlocks.ts';
 import { HAS_FLOCK, openAgain, takeRanges } from './lockdescriptors.ts';
-import { openCopyFor } from './redirect.ts';
+import { isOpenOn, openCopyFor } from './redirect.ts';
 
 /** A handle of the file that holds locks of it. */
 interface Holder extends Held {
@@ -92,14 +93,14 @@ export class MovingLocks {
 
   /** Takes the locks on the copy. @returns 0 or a negative errno: then the file may not be published. */
   carry(copy: number): number {
-    for (const { handle, ranges, flock: kind } of this.#holders) {
+    for (const holder of this.#holders) {
+      const { handle } = holder;
       const fd = openCopyFor(this.#fs, handle, copy);
       if (fd < 0) return fd;
       this.carried.set(handle, fd);
-      let result = takeRanges(fd, ranges);
-      if (result === 0 && kind !== 0) result = flock(fd, kind | LOCK_NB);
+      const result = takeLocks(fd, holder);
       if (result < 0) return result;
-      if (kind !== LOCK_EX) continue;
+      if (holder.flock !== LOCK_EX) continue;
       const kept = dupCloexec(handle);
       if (kept < 0) return kept;
       this.#kept.push(kept);
@@ -123,6 +124,48 @@ export class MovingLocks {
     if (!this.#moved) fs.table.gates.leave(node);
     fs.lockQueue.released(node);
   }
+}
+
+/**
+ * Has `replace` replace the handles of a file whose copy is published already, most often by another host. That one has waited for the
+ * file's locks, so there are none, unless it keeps its locks to itself (`locks=local`) or a copy-up of ours has failed half-way: those
+ * are taken on the copy, or the log says that they are lost.
+ */
+export function carryLate(
+  fs: FileSystem,
+  node: NodeId,
+  copy: number,
+  made: Stat,
+  replace: (carried: ReadonlyMap<number, number>) => void,
+): void {
+  const carried = new Map<number, number>();
+  if (fs.policy.locks === 'local') {
+    replace(carried);
+    return;
+  }
+  fs.table.gates.enter(node);
+  try {
+    const holders = holdersOf(fs, node);
+    if (typeof holders === 'number') fs.log.error('lock_lost', { node, error: errnoName(-holders) });
+    else {
+      for (const holder of holders) {
+        const fd = isOpenOn(holder.handle, made) ? -1 : openCopyFor(fs, holder.handle, copy);
+        if (fd < 0) continue;
+        carried.set(holder.handle, fd);
+        report(fs, holder.handle, takeLocks(fd, holder));
+      }
+    }
+    replace(carried);
+  } finally {
+    for (const fd of carried.values()) close(fd);
+    fs.table.gates.leave(node);
+  }
+  fs.lockQueue.released(node);
+}
+
+function takeLocks(fd: number, { ranges, flock: kind }: Held): number {
+  const result = takeRanges(fd, ranges);
+  return result === 0 && kind !== 0 ? flock(fd, kind | LOCK_NB) : result;
 }
 
 function holdersOf(fs: FileSystem, node: NodeId): Holder[] | number {

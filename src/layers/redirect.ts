@@ -5,6 +5,7 @@ import { EINVAL, errnoName } from '../../protocol/errno.ts';
 import type { NodeId } from '../../protocol/types.ts';
 import { newIdentity } from '../inodes/table.ts';
 import {
+  AT_EMPTY_PATH,
   O_ACCMODE,
   O_APPEND,
   O_CLOEXEC,
@@ -13,10 +14,12 @@ import {
   O_NONBLOCK,
   O_RDWR,
   S_IFREG,
+  STATX_BASIC_STATS,
 } from '../sys/constants.ts';
+import { EMPTY } from '../sys/cstring.ts';
 import { close, dup3, open as reopen } from '../sys/fd.ts';
-import { procPath } from '../sys/path.ts';
-import type { Stat } from '../sys/stat.ts';
+import { procPath, statx } from '../sys/path.ts';
+import { Stat } from '../sys/stat.ts';
 import type { FileSystem } from './filesystem.ts';
 import { LOCK_HANDLE } from './handlekinds.ts';
 import { rebind } from './rebind.ts';
@@ -53,10 +56,21 @@ export function redirectHandles(
   try {
     if (!handlesOnly) rebind(fs, node, identity);
     const count = made.type === S_IFREG ? table.handles(node, open) : 0;
-    for (const handle of open.subarray(0, count)) redirect(fs, handle, copy, carried.get(handle));
+    for (const handle of open.subarray(0, count)) {
+      const better = carried.get(handle);
+      // One that was replaced before may have been locked since.
+      if (better !== undefined || !isOpenOn(handle, made)) redirect(fs, handle, copy, better);
+    }
   } finally {
     table.unlockHandles();
   }
+}
+
+const now = new Stat();
+
+/** Whether a handle is one of the copy already. */
+export function isOpenOn(handle: number, copy: Stat): boolean {
+  return statx(handle, EMPTY, AT_EMPTY_PATH, STATX_BASIC_STATS, now) === 0 && now.sameObject(copy);
 }
 
 /** One that can write was opened through /proc/PID/fd, of a file that had lost the name it was opened by and still has another below. */
