@@ -279,8 +279,8 @@ export function removeHiddenName(
   if (!isLinked(stat)) return unlinkat(dir, name, 0);
   const key = keyOf(layer, stat);
   const known = fs.caller.asDaemon(() => statKey(fs, UPPER, key));
-  if (known === -ENOENT) return unlinkat(dir, name, 0);
-  const kept = known < 0 ? known : fs.caller.asDaemon(() => keep(fs, dir, name, layer, key));
+  if (known < 0 && known !== -ENOENT) return known;
+  const kept = known < 0 ? 0 : fs.caller.asDaemon(() => keep(fs, dir, name, layer, key));
   if (kept < 0) return kept;
   const removed = unlinkat(dir, name, 0);
   return removed < 0 ? removed : fs.caller.asDaemon(() => settle(fs, layer, key));
