@@ -18,6 +18,7 @@ import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { Test } from 'tap';
 import { mountAt } from '../../src/sys/mountinfo.ts';
+import { Sick } from '../sick/sick.ts';
 import { type Backing, backingMissing, makeStorage, type Storage, unmountPath } from './backing.ts';
 import { Faults } from './faults.ts';
 import { cleanEnv, has, isRoot, must, run, until } from './tools.ts';
@@ -39,6 +40,8 @@ export interface MountTestOptions {
   size?: string;
   /** How many lower layers (default 1). */
   lowers?: number;
+  /** This layer (the topmost lower one) is a file system that can be told to hang or fail (test/sick); needs `root`. */
+  sick?: 'upper' | 'lower';
   /** More mount options, `cache=none,threads=2`. */
   options?: string;
   /** Go into the background, as without -f. */
@@ -62,6 +65,9 @@ export interface Mounted {
   mnt: string;
   upper: string;
   lower: string[];
+  /** The sick layer, and the directory behind it, where everything is well. */
+  readonly sick: Sick;
+  readonly behind: string;
   /** What the daemon has logged; of the foreground form only. */
   log: () => string;
   readonly daemonPid: number;
@@ -79,7 +85,7 @@ export interface Mounted {
 }
 
 /** Why nothing can be mounted here. */
-function mountMissing(): string | undefined {
+export function mountMissing(): string | undefined {
   if (!existsSync('/dev/fuse')) return 'no /dev/fuse here';
   try {
     closeSync(openSync('/dev/fuse', 'r+'));
@@ -122,6 +128,7 @@ export function mountTest(
       if (faults.length > 0) throw new Error(`not taken away cleanly: ${faults.join('; ')}`);
     });
     mount.makeLayers();
+    if (options.sick !== undefined) await mount.fallSick(options.sick);
     await options.prepare?.({ upper: mount.upper, lower: mount.lower });
     await mount.start();
     await body(t, mount);
@@ -145,6 +152,7 @@ class LiveMount implements Mounted {
   readonly upper = `${this.dir}/upper`;
   readonly lower: string[] = [];
   daemonPid = 0;
+  behind = '';
   readonly #options: MountTestOptions;
   readonly #storages: Storage[] = [];
   readonly #logFile = `${this.dir}/log`;
@@ -152,6 +160,7 @@ class LiveMount implements Mounted {
   readonly #guard: ChildProcess;
   #faults: Faults | undefined;
   #daemon: ChildProcess | undefined;
+  #sick: Sick | undefined;
 
   constructor(options: MountTestOptions) {
     this.#options = options;
@@ -175,6 +184,21 @@ class LiveMount implements Mounted {
       this.lower.push(`${this.dir}/lower${lowers > 1 ? i + 1 : ''}`);
       this.#storages.push(makeStorage(backing, this.lower[i] as string, size, this.#mountsFile));
     }
+  }
+
+  /** Puts a sick file system over a layer, which is still there behind it. */
+  async fallSick(which: 'upper' | 'lower'): Promise<void> {
+    const point = which === 'upper' ? this.upper : (this.lower[0] as string);
+    this.behind = `${this.dir}/behind`;
+    mkdirSync(this.behind);
+    if (isRoot) must('mount', ['--bind', point, this.behind]);
+    writeFileSync(this.#mountsFile, `${this.behind}\n${point}\n`, { flag: 'a' });
+    this.#sick = await Sick.mount(this.behind, point, `${this.dir}/pids`);
+  }
+
+  get sick(): Sick {
+    if (this.#sick === undefined) throw new Error('no layer of this test is sick');
+    return this.#sick;
   }
 
   async start(more = this.#options.options ?? ''): Promise<void> {
@@ -251,6 +275,7 @@ class LiveMount implements Mounted {
   async close(): Promise<string[]> {
     const faults: string[] = [];
     this.#faults?.clear();
+    await this.#sick?.release().catch((error: Error) => faults.push(error.message));
     await this.unmount().catch((error: Error) => faults.push(error.message));
     if (mountAt(this.mnt) !== undefined) {
       if (isRoot) run('umount', ['-l', this.mnt]);
@@ -260,6 +285,10 @@ class LiveMount implements Mounted {
     if (this.daemonPid > 0 && isAlive(this.daemonPid)) {
       faults.push('the daemon had to be killed');
       await this.kill9().catch((error: Error) => faults.push(error.message));
+    }
+    if (this.#sick !== undefined) {
+      const fault = (await this.#sick.unmount()) ?? unmountPath(this.behind);
+      if (fault !== undefined) faults.push(fault);
     }
     for (const storage of this.#storages.reverse()) {
       const fault = storage.remove();
