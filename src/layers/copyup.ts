@@ -16,7 +16,7 @@ import {
   STATX_BASIC_STATS,
 } from '../sys/constants.ts';
 import { type CString, EMPTY } from '../sys/cstring.ts';
-import { close, fsync, openat } from '../sys/fd.ts';
+import { close, openat } from '../sys/fd.ts';
 import { statx, unlinkat } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
 import { CHANGED, type CopyReport, copyData } from './copydata.ts';
@@ -35,7 +35,7 @@ import { quietly } from './quietly.ts';
 import { redirectHandles } from './redirect.ts';
 import { UPPER } from './setup.ts';
 import { removeSource } from './source.ts';
-import { syncDirectory } from './sync.ts';
+import { syncDirectory, syncFile } from './sync.ts';
 import { dropTemporary, makeTemporary, publish, type Temporary } from './temporary.ts';
 import { unterminated, xattrPolicy } from './xattrpolicy.ts';
 
@@ -195,7 +195,7 @@ function fill(
   if (described < 0) return described;
   copyFlags(fs, from, copy.fd, source.type, at.ref.bytes);
   reach('copyup.metadata');
-  const durable = isFile ? fsync(copy.fd) : 0;
+  const durable = isFile ? syncFile(copy.fd) : 0;
   reach('copyup.synced');
   return durable;
 }

@@ -1,10 +1,17 @@
-// Durable directory entries: what must be on disk before the only other copy goes.
+// Durable data and directory entries: what must be on disk before the only other copy goes.
 
 import { O_CLOEXEC, O_DIRECTORY, O_RDONLY } from '../sys/constants.ts';
 import { cstring } from '../sys/cstring.ts';
-import { close, fsync, openat, syncfs } from '../sys/fd.ts';
+import { close, dupCloexec, fsync, openat, syncfs } from '../sys/fd.ts';
 
 const DOT = cstring('.');
+
+/** fsync(2) of a file, and what close(2) would say: some file systems put errors off until then. @returns 0 or a negative errno. */
+export function syncFile(fd: number): number {
+  const result = fsync(fd);
+  const copy = result < 0 ? result : dupCloexec(fd);
+  return copy < 0 ? copy : close(copy);
+}
 
 /** fsync(2) of a directory. O_PATH descriptors cannot be synced, so it is opened once more. @returns 0 or a negative errno. */
 export function syncDirectory(dir: number): number {

@@ -88,18 +88,21 @@ await mountTest(t, 'an old storage that hangs altogether', ALONE, async (t, m) =
   );
 });
 
-for (const operation of ['LOOKUP', 'OPEN', 'READ', 'READDIR'] as const) {
-  await mountTest(t, `an old storage that hangs at ${operation}`, SHARED, async (t, m) => {
+const NOT_KEPT = { ...SHARED, options: 'cache=none' } as const;
+await mountTest(t, 'an old storage that hangs at one operation', NOT_KEPT, async (t, m) => {
+  for (const operation of ['LOOKUP', 'OPEN', 'READ', 'READDIR'] as const) {
     await m.sick.hang({ operations: [operation], path: '^/below(/|$)' });
-    const command = operation === 'READDIR' ? ['ls', `${m.mnt}/below`] : ['cat', `${m.mnt}/below/a`];
-    const hung = new Hung(...(command as [string, string]));
+    const hung =
+      operation === 'READDIR'
+        ? new Hung('ls', `${m.mnt}/below`)
+        : new Hung('dd', `if=${m.mnt}/below/a`, 'iflag=direct', 'bs=1M');
     await m.sick.hangs(1);
-    t.equal(well(m), '0 ');
+    t.equal(well(m), '0 ', operation);
     t.ok(readFileSync(`${m.mnt}/both/low`).length > 0, 'so are its other files');
     await m.sick.release();
     t.equal(await hung.ended, '0');
-  });
-}
+  }
+});
 
 await mountTest(t, 'an old storage that fails', SHARED, async (t, m) => {
   const before = treeDigest(m.behind);
