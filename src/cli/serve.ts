@@ -41,6 +41,7 @@ export async function serve({ request, options, daemon }: Service): Promise<numb
     policy: policyOf(options),
     inodeMemory: options.inodeMemory,
     keepHandles: options.handles === 'keep',
+    journal: options.journal,
     log,
     logLevel: request.debug ? 'debug' : 'info',
   });

@@ -31,5 +31,7 @@ export function bringUp(fs: FileSystem, end: End): number {
   if (copied < 0) return copied;
   // A file with several names may have come up under another one; looking for this one gives it to the copy.
   const layer = locate(fs, end.parent, end.name, end.stat);
-  return layer === UPPER ? 0 : layer < 0 ? layer : -EBUSY;
+  if (layer !== UPPER) return layer < 0 ? layer : -EBUSY;
+  end.layer = layer;
+  return 0;
 }

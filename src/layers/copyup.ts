@@ -25,6 +25,7 @@ import { copyMetadata } from './copymeta.ts';
 import { reach } from './faultpoint.ts';
 import type { FileSystem } from './filesystem.ts';
 import { isAppendOnly, isImmutable } from './guardflags.ts';
+import { begin, recordUnmigrated } from './journal.ts';
 import { dropEntries } from './linkentries.ts';
 import { isLinked, type LinkedCopy, linkCopy, publishLinked } from './linkindex.ts';
 import { type Place, placeItself } from './locate.ts';
@@ -51,6 +52,7 @@ const ATTEMPTS = 5;
  * @returns 0, -ESTALE when another object has the name by now, or the errno of whatever failed: the lower object is then as it was.
  */
 export function copyUp(fs: FileSystem, node: NodeId, at: Place, keep: Int64 = ALL): number {
+  const begun = begin(fs);
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const found = placeItself(fs, node, at);
     if (found < 0) return found;
@@ -60,13 +62,16 @@ export function copyUp(fs: FileSystem, node: NodeId, at: Place, keep: Int64 = AL
     const source = new Stat();
     source.copyFrom(fs.stat);
     const upper = ensureSide(fs, at.ref.parent, UPPER);
-    if (upper < 0) return upper;
+    if (upper < 0) return recordUnmigrated(fs, at, source, begun, upper);
     let result = fs.caller.asDaemon(() => copyOnce(fs, node, at, upper, source, keep));
     // A server that squashes root may let the file's own user do it.
     if (result === -EACCES || result === -EPERM) result = copyOnce(fs, node, at, upper, source, keep);
-    if (result !== 0 && result !== CHANGED && result !== -EEXIST) return result;
+    if (result !== 0 && result !== CHANGED && result !== -EEXIST)
+      return recordUnmigrated(fs, at, source, begun, result);
   }
-  return placeItself(fs, node, at) === 0 && at.layer === UPPER ? 0 : -EBUSY;
+  const found = placeItself(fs, node, at);
+  if (found === 0 && at.layer === UPPER) return 0;
+  return found < 0 ? -EBUSY : recordUnmigrated(fs, at, fs.stat, begun, -EBUSY);
 }
 
 function copyOnce(fs: FileSystem, node: NodeId, at: Place, upper: number, source: Stat, keep: Int64): number {
@@ -170,7 +175,7 @@ function settle(
   const removed = removeSource(fs, at, from, source, upper, made);
   reach('copyup.removed');
   if (removed === 'gone') return CHANGED;
-  reportMigrated(fs, node, at.layer, source, made, report, performance.now() - started, removed);
+  reportMigrated(fs, node, at, source, made, report, performance.now() - started, removed);
   return 0;
 }
 

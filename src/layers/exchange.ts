@@ -12,6 +12,7 @@ import { withRoom } from './forget.ts';
 import { mayLoseName } from './guardflags.ts';
 import { HiddenAside } from './hiddenaside.ts';
 import { OpenIntent } from './intent.ts';
+import { begin, recordRenamed } from './journal.ts';
 import { mirrorForMove } from './mirror.ts';
 import { mayTakeAway } from './permission.ts';
 import { UPPER } from './setup.ts';
@@ -36,11 +37,12 @@ export function exchange(fs: FileSystem, from: End, to: End): number {
     const up = end.stat.isDirectory || end.layer === UPPER ? 0 : bringUp(fs, end);
     if (up < 0) return up;
   }
+  const begun = begin(fs);
   // Nobody may make parents in a layer for a directory that changes its place meanwhile.
   const locked = fs.table.lockStructureExclusive(fs.worker, fs.interrupted);
   if (locked < 0) return locked;
   try {
-    return exchangeLocked(fs, from, to);
+    return recordRenamed(fs, 'exchange', from, to, begun, exchangeLocked(fs, from, to));
   } finally {
     fs.table.unlockStructureExclusive(fs.worker);
   }

@@ -3,12 +3,15 @@
 
 import type { NodeId } from '../../protocol/types.ts';
 import { InodeTable } from '../inodes/table.ts';
+import { Journal } from '../journal/journal.ts';
 import { Log } from '../log/log.ts';
+import { close } from '../sys/fd.ts';
 import { Stat } from '../sys/stat.ts';
 import { Caller } from './caller.ts';
 import { EntryChanges } from './entrychanges.ts';
 import { type LockQueue, MAY_WAIT, type MayWait, NO_QUEUE } from './locking.ts';
-import type { FileSystemSetup, LayerSetup, Policy } from './setup.ts';
+import { openFolder } from './private.ts';
+import { type FileSystemSetup, type LayerSetup, type Policy, UPPER } from './setup.ts';
 
 export class FileSystem {
   readonly table: InodeTable;
@@ -18,6 +21,8 @@ export class FileSystem {
   readonly changes: EntryChanges;
   readonly caller: Caller;
   readonly log: Log;
+  /** What has become of users' files, see journal.ts. */
+  readonly journal: Journal | undefined;
   readonly host: string;
   readonly generation: number;
   /** Distinguishes the workers of a mount as owners of locks; from 1. */
@@ -53,6 +58,11 @@ export class FileSystem {
     this.changes = new EntryChanges(setup.changes, worker);
     this.caller = new Caller(setup.policy.switchCredentials, setup.policy.permissions === 'default');
     this.log = new Log(setup.log, setup.logLevel);
+    if (setup.journal !== undefined) {
+      const inFolder = (work: (dir: number) => number) =>
+        this.caller.asDaemon(() => inJournalFolder(setup, work));
+      this.journal = new Journal(setup.journal, this.log, inFolder);
+    }
     this.host = setup.host;
     this.generation = setup.generation;
     this.worker = worker;
@@ -61,4 +71,16 @@ export class FileSystem {
     this.lockQueue = lockQueue;
     this.outdated = outdated;
   }
+}
+
+/** Call it as the daemon. @returns what `work` returns, or the errno with which the folder cannot be opened. */
+export function inJournalFolder(
+  { layers }: Pick<FileSystemSetup, 'layers'>,
+  work: (dir: number) => number,
+): number {
+  const dir = openFolder(layers[UPPER] as LayerSetup, 'journal');
+  if (dir < 0) return dir;
+  const result = work(dir);
+  close(dir);
+  return result;
 }

@@ -23,6 +23,7 @@ import { Stat } from '../sys/stat.ts';
 import { claimLate } from './claim.ts';
 import { reach } from './faultpoint.ts';
 import type { FileSystem } from './filesystem.ts';
+import { recordAdopted } from './journal.ts';
 import {
   type Entries,
   entryPath,
@@ -125,6 +126,7 @@ export function adoptName(
     if (known < 0) return known === -ENOENT ? 0 : known;
     reach('link.taken');
     followCopy(fs, layer, stat, upper, name);
+    recordAdopted(fs, parent, name, layer, stat, upper);
     const durable = syncDirectory(upper);
     if (durable < 0) return durable;
     reach('link.durable');

@@ -1,4 +1,4 @@
-// One line in the log for each object that has moved, and one where its source would not go.
+// One line in the log and a record in the journal for each object that has moved, and a line where its source would not go.
 
 import { errnoName } from '../../protocol/errno.ts';
 import type { NodeId } from '../../protocol/types.ts';
@@ -6,6 +6,8 @@ import type { CString } from '../sys/cstring.ts';
 import type { Stat } from '../sys/stat.ts';
 import type { CopyReport } from './copydata.ts';
 import type { FileSystem } from './filesystem.ts';
+import { recordMigrated } from './journal.ts';
+import type { Place } from './locate.ts';
 import type { SourceEnd } from './source.ts';
 import { unterminated } from './xattrpolicy.ts';
 
@@ -14,16 +16,17 @@ const path = new Uint8Array(8192);
 export function reportMigrated(
   fs: FileSystem,
   node: NodeId,
-  layer: number,
+  at: Place,
   source: Stat,
   made: Stat,
   report: CopyReport,
   milliseconds: number,
   end: SourceEnd,
 ): void {
+  recordMigrated(fs, at, source, made, report, milliseconds, end);
   fs.log.info('migrated', {
     path: pathOf(fs, node),
-    layer: fs.pathOf(layer),
+    layer: fs.pathOf(at.layer),
     uid: fs.caller.requester,
     size: source.size,
     copied: report.bytes,

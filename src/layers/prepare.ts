@@ -6,6 +6,8 @@ import { readFileSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { ENOENT, errnoName } from '../../protocol/errno.ts';
 import { InodeTable, newIdentity, ROOT_ID } from '../inodes/table.ts';
+import { Journal } from '../journal/journal.ts';
+import { type JournalSetup, journalSetup } from '../journal/setup.ts';
 import { Log, type LogLevel, type LogTarget } from '../log/log.ts';
 import {
   AT_EMPTY_PATH,
@@ -25,6 +27,7 @@ import { statx } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
 import { claim, NotOurs } from './claim.ts';
 import { EntryChanges } from './entrychanges.ts';
+import { inJournalFolder } from './filesystem.ts';
 import { recover } from './recover.ts';
 import { type FileSystemSetup, type LayerSetup, type Policy, PRIVATE_NAME, UPPER } from './setup.ts';
 import { sweep } from './sweep.ts';
@@ -45,6 +48,8 @@ export interface PrepareOptions {
   readonly inodeMemory: number;
   /** Whether file handles outlive the kernel's memory of their objects. */
   readonly keepHandles: boolean;
+  /** Bytes from which on a journal's file is put away; undefined: there is no journal. */
+  readonly journal?: number | undefined;
   readonly log: LogTarget;
   readonly logLevel: LogLevel;
 }
@@ -66,6 +71,7 @@ export function prepareFileSystem(options: PrepareOptions): FileSystemSetup {
     changes: EntryChanges.allocate(),
     layers,
     policy: { ...options.policy, switchCredentials: maySwitch() },
+    journal: readOnly ? undefined : openJournal(options, layers, log),
     log: options.log,
     logLevel: options.logLevel,
     generation: randomBytes(4).readUInt32LE(),
@@ -105,6 +111,17 @@ function openLayer(path: string, index: number, readOnly: boolean, log: Log): La
   }
 }
 
+function openJournal(
+  { journal: limit, upper }: PrepareOptions,
+  layers: readonly LayerSetup[],
+  log: Log,
+): JournalSetup | undefined {
+  if (limit === undefined) return undefined;
+  const setup = journalSetup({ host: hostName(), path: `${upper}/${PRIVATE_NAME}/journal`, limit });
+  new Journal(setup, log, (work) => inJournalFolder({ layers }, work)).tryOut();
+  return setup;
+}
+
 function reserve(
   { inodeMemory: bytes, keepHandles: keep }: PrepareOptions,
   layers: number,
@@ -140,19 +157,17 @@ function enterRoot(table: InodeTable, layers: readonly LayerSetup[]): void {
   }
 }
 
-/**
- * Names this host among those that share the layers, and this pid namespace of it: process numbers mean nothing elsewhere. Two hosts
- * that were cloned may have one name, so the machine id is part of it.
- */
+/** Names this host among those that share the layers, and this pid namespace of it: process numbers mean nothing elsewhere. */
 function hostTag(): string {
-  const parts = [
-    hostname()
-      .replace(/[^A-Za-z0-9-]/g, '-')
-      .slice(0, 64),
-    firstBytes('/etc/machine-id'),
-    pidNamespace(),
-  ];
-  return parts.filter((part) => part !== '').join('-');
+  return `${hostName()}-${pidNamespace()}`;
+}
+
+/** The same for as long as the host has its name. Two hosts that were cloned may have one, so the machine id is part of it. */
+function hostName(): string {
+  const name = hostname()
+    .replace(/[^A-Za-z0-9-]/g, '-')
+    .slice(0, 64);
+  return [name, firstBytes('/etc/machine-id')].filter((part) => part !== '').join('-') || 'host';
 }
 
 function firstBytes(path: string): string {

@@ -25,9 +25,10 @@ export function isPrivate(parent: NodeId, name: CString): boolean {
 
 /**
  * The folders of ours: `work` for what is being made or out of the way, `aside` for hidden trees whose name was removed above them, `links`
- * for the link index (linkindex.ts), `intents` for what takes steps in several layers (intent.ts).
+ * for the link index (linkindex.ts), `intents` for what takes steps in several layers (intent.ts), `journal` for
+ * the journals of all hosts.
  */
-export type PrivateFolder = 'work' | 'aside' | 'links' | 'intents';
+export type PrivateFolder = 'work' | 'aside' | 'links' | 'intents' | 'journal';
 
 /**
  * Opens a folder of our directory in one layer, making it if need be. The caller closes it.
@@ -35,8 +36,11 @@ export type PrivateFolder = 'work' | 'aside' | 'links' | 'intents';
  * that is no directory, or another negative errno.
  */
 export function openPrivateOf(fs: FileSystem, layer: number, folder: PrivateFolder): number {
-  if (!fs.caller.isDaemon) return -EACCES;
-  const { fd: root, ours } = fs.layers[layer] as LayerSetup;
+  return fs.caller.isDaemon ? openFolder(fs.layers[layer] as LayerSetup, folder) : -EACCES;
+}
+
+/** The same, before there are workers and callers. */
+export function openFolder({ fd: root, ours }: LayerSetup, folder: PrivateFolder): number {
   const known = openOwn(ours, cstring(folder));
   if (known >= 0) return known;
   // Not made yet, or removed behind the mount: then the new one takes the old one's place, for all workers.

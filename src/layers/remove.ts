@@ -14,6 +14,7 @@ import type { FileSystem } from './filesystem.ts';
 import { mayLoseName } from './guardflags.ts';
 import { removeHidden } from './hidden.ts';
 import { HiddenAside } from './hiddenaside.ts';
+import { begin, recordDeleted } from './journal.ts';
 import { locate } from './locate.ts';
 import { lockNode } from './locking.ts';
 import { side } from './sides.ts';
@@ -42,6 +43,11 @@ function unlinkLocked(fs: FileSystem, parent: NodeId, name: CString): number {
   if (visible.isDirectory) return -EISDIR;
   const allowed = mayLoseName(fs, parent, visible, 0 as NodeId);
   if (allowed < 0) return allowed;
+  const begun = begin(fs);
+  return recordDeleted(fs, parent, name, layer, visible, begun, unlinkIn(fs, parent, name, layer));
+}
+
+function unlinkIn(fs: FileSystem, parent: NodeId, name: CString, layer: number): number {
   reach('remove.found');
   const dir = side(fs, parent, layer);
   const hidden = new HiddenAside(fs, parent, name);
@@ -99,6 +105,13 @@ function removeFound(fs: FileSystem, parent: NodeId, name: CString): number {
   if (allowed < 0) return allowed;
   const empty = node ? isEmpty(fs, node) : 0;
   if (empty < 0) return empty;
+  const begun = begin(fs);
+  const result = removeFrom(fs, parent, name, layer, node);
+  // Many programs try whether a directory has become empty: not worth a record.
+  return result === -ENOTEMPTY ? result : recordDeleted(fs, parent, name, layer, visible, begun, result);
+}
+
+function removeFrom(fs: FileSystem, parent: NodeId, name: CString, layer: number, node: NodeId): number {
   const hidden = removeHidden(fs, parent, name, layer, sidesOf(fs, node));
   if (hidden < 0) return hidden;
   const result = unlinkat(side(fs, parent, layer), name, AT_REMOVEDIR);

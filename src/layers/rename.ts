@@ -34,6 +34,7 @@ import type { FileSystem } from './filesystem.ts';
 import { mayGrow, mayLoseName } from './guardflags.ts';
 import { removeHidden } from './hidden.ts';
 import { HiddenAside } from './hiddenaside.ts';
+import { begin, recordRenamed } from './journal.ts';
 import { locate } from './locate.ts';
 import { lockTwo } from './locking.ts';
 import { writableSide } from './make.ts';
@@ -99,7 +100,9 @@ function renameEnds(fs: FileSystem, from: End, to: End, flags: number): number {
     if (from.stat.isDirectory && !to.stat.isDirectory) return -ENOTDIR;
     if (!from.stat.isDirectory && to.stat.isDirectory) return -EISDIR;
   }
-  return from.stat.isDirectory ? renameDirectory(fs, from, to, flags) : renameFile(fs, from, to, flags);
+  const begun = begin(fs);
+  const move = from.stat.isDirectory ? renameDirectory : renameFile;
+  return recordRenamed(fs, 'rename', from, to, begun, move(fs, from, to, flags));
 }
 
 /** Nothing is immutable or append-only that the rename takes a name from or gives one to. */

@@ -1,6 +1,7 @@
 // What one worker needs to serve the merged tree: plain data, made once by prepare.ts on the main thread and posted to every
 // worker. Descriptors belong to the process, so all workers may use the same numbers.
 
+import type { JournalSetup } from '../journal/setup.ts';
 import type { LogLevel, LogTarget } from '../log/log.ts';
 
 /** One layer. Index 0 of the list is the upper layer, then the lower ones from top to bottom. */
@@ -42,6 +43,8 @@ export interface FileSystemSetup {
   readonly changes: SharedArrayBuffer;
   readonly layers: readonly LayerSetup[];
   readonly policy: Policy;
+  /** Without it nothing is recorded. */
+  readonly journal?: JournalSetup | undefined;
   readonly log: LogTarget;
   readonly logLevel: LogLevel;
   /** A random u32 of this mount. */

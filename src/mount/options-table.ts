@@ -69,6 +69,8 @@ export const OPTIONS: readonly OptionRow[] = [
 
   { name: 'threads', kind: 'number', min: 1, max: 64, group: 'daemon', help: 'at most N requests are served at a time (default: 2 for each core, 4 to 16)' },
   { name: 'inode-memory', kind: 'size', min: 2 ** 20, max: 2 ** 40, initial: '8G', group: 'daemon', help: 'address space reserved for the table of inodes; K, M, G, T' },
+  { name: 'journal', kind: 'choice', choices: ['on', 'off'], initial: 'on', group: 'daemon', help: 'a record in .migratefs/journal on the new storage of each file that is migrated, renamed or deleted, or none' },
+  { name: 'journal-size', kind: 'size', min: 2 ** 16, max: 2 ** 40, initial: '64M', group: 'daemon', help: 'from this size on a new file of the journal is begun; eight old ones are kept' },
   { name: 'log-file', kind: 'text', value: 'FILE', group: 'daemon', help: 'where the log goes; same as --log-file' },
   { name: 'auto_unmount', kind: 'switch', group: 'daemon', help: 'unmount when the daemon is killed' },
 

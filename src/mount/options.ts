@@ -23,6 +23,8 @@ export interface MountOptions {
   readonly threads: number;
   /** Bytes. */
   readonly inodeMemory: number;
+  /** Bytes from which on a new file of the journal is begun; undefined: no journal. */
+  readonly journal: number | undefined;
   readonly logFile: string | undefined;
   readonly fsname: string | undefined;
   readonly autoUnmount: boolean;
@@ -48,6 +50,7 @@ export function thisCaller(): Caller {
 export function parseOptions(text: string | readonly string[], caller: Caller = thisCaller()): MountOptions {
   const values = collect(typeof text === 'string' ? [text] : text);
   const chosen = <T extends string>(name: string) => (values.get(name) ?? initial(name)) as T;
+  const size = (name: string) => (values.get(name) as number | undefined) ?? parseSize(initial(name));
   const permissions = chosen<MountOptions['permissions']>('permissions');
   refuseContradictions(values, permissions, caller);
   const flags = mountFlags(values);
@@ -61,7 +64,8 @@ export function parseOptions(text: string | readonly string[], caller: Caller = 
     locks: chosen('locks'),
     handles: chosen('handles'),
     threads: (values.get('threads') as number | undefined) ?? Math.min(16, Math.max(4, 2 * caller.cores)),
-    inodeMemory: (values.get('inode-memory') as number | undefined) ?? parseSize(initial('inode-memory')),
+    inodeMemory: size('inode-memory'),
+    journal: chosen('journal') === 'off' ? undefined : size('journal-size'),
     logFile: values.get('log-file') as string | undefined,
     fsname: values.get('fsname') as string | undefined,
     autoUnmount: values.has('auto_unmount'),

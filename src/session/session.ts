@@ -4,7 +4,8 @@
 import { EBUSY, EIO, errnoName } from '../../protocol/errno.ts';
 import { type Dialect, Reply } from '../../protocol/index.ts';
 import { InodeTable } from '../inodes/table.ts';
-import type { FileSystemSetup } from '../layers/setup.ts';
+import { JournalSync } from '../journal/sync.ts';
+import { type FileSystemSetup, type LayerSetup, UPPER } from '../layers/setup.ts';
 import { Log } from '../log/index.ts';
 import { O_NONBLOCK } from '../sys/constants.ts';
 import { close, getFlags, setFlags, write } from '../sys/fd.ts';
@@ -70,6 +71,7 @@ export class Session {
   readonly #pool: Pool;
   readonly #notifier: Notifier;
   readonly #eviction: Eviction | undefined;
+  readonly #journal: JournalSync | undefined;
   readonly #table: InodeTable;
   #stops = 0;
 
@@ -80,6 +82,10 @@ export class Session {
     this.#log = new Log(fs.log, fs.logLevel);
     this.#notifier = new Notifier(device, this.#log);
     this.#table = new InodeTable(fs.region);
+    if (fs.journal !== undefined) {
+      const { ours } = fs.layers[UPPER] as LayerSetup;
+      this.#journal = new JournalSync(fs.journal, this.#log, `/proc/self/fd/${ours}/journal`);
+    }
     const { minor, flags } = dialect;
     const budget = options.descriptorBudget;
     this.#pool = new Pool({
@@ -158,6 +164,7 @@ export class Session {
 
   /** A dead worker's locks are released. Where that can't be done, nothing that needs the table can be answered: the end. */
   #bury(worker: number, thread: number): boolean {
+    this.#journal?.bury(thread);
     if (this.#table.releaseOwner(ownerOf(worker), thread)) return true;
     const hint = 'users get errors until it is mounted again; the storages are whole';
     this.#log.error('session_lost', { reason: 'a worker died while it changed the inode table', hint });
@@ -185,6 +192,7 @@ export class Session {
     // Closed last: with no descriptor left the kernel aborts what is still waiting.
     if (end !== undefined) await this.#options.unmount(true);
     close(this.#options.device);
+    await this.#journal?.end();
     return end ?? 'unmounted';
   }
 }

@@ -11,6 +11,7 @@ const floors = [
   'protocol',
   'src/sys',
   'src/log',
+  'src/journal',
   'src/inodes',
   'src/layers',
   'src/ops',
