@@ -20,8 +20,8 @@ import {
 } from '../sys/constants.ts';
 import { geteuid } from '../sys/credentials.ts';
 import { type CString, cstring, EMPTY } from '../sys/cstring.ts';
-import { DirentCursor } from '../sys/dirents.ts';
-import { close, getdents, openat } from '../sys/fd.ts';
+import { eachDirent } from '../sys/dirents.ts';
+import { close, openat } from '../sys/fd.ts';
 import { linkat, renameat2, statx, unlinkat } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
 import { type JournalSetup, journalName, WORD } from './setup.ts';
@@ -139,16 +139,12 @@ function numbersIn(setup: JournalSetup, dir: number): number[] | number {
   const fd = openat(dir, cstring('.'), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) return fd;
   const numbers: number[] = [];
-  const cursor = new DirentCursor(new Uint8Array(32768));
-  let count: number;
-  for (count = getdents(fd, cursor.bytes); count > 0; count = getdents(fd, cursor.bytes)) {
-    cursor.load(count);
-    while (cursor.next()) {
-      const name = Buffer.from(cursor.name.subarray(0, -1)).toString('latin1');
-      const rest = name.startsWith(prefix) ? name.slice(prefix.length) : '';
-      if (/^\d{6,15}$/.test(rest)) numbers.push(Number(rest));
-    }
-  }
+  const read = eachDirent(fd, (entry) => {
+    const name = Buffer.from(entry.name.subarray(0, -1)).toString('latin1');
+    const rest = name.startsWith(prefix) ? name.slice(prefix.length) : '';
+    if (/^\d{6,15}$/.test(rest)) numbers.push(Number(rest));
+    return true;
+  });
   close(fd);
-  return count < 0 ? count : numbers.sort((a, b) => a - b);
+  return read < 0 ? read : numbers.sort((a, b) => a - b);
 }
