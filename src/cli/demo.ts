@@ -94,7 +94,7 @@ async function end(checks: Checks, stage: Stage, mount: DemoMount): Promise<void
     check('a mount on data', mount.isMounted, false);
     check('files on new without migratefs', [...(await files(stage.new)).keys()], heldAfter('new'));
     check(`files in ${PRIVATE} on new`, await privateFiles(stage.new), []);
-    return `new is a plain directory, plus ${PRIVATE} without a file`;
+    return `new is a plain directory, plus ${PRIVATE} with the journal`;
   });
   await checks.step('log      of the daemon', async (check) => {
     migrated = checkLog(check, mount.log());

@@ -24,7 +24,7 @@ import { eachDirent } from '../sys/dirents.ts';
 import { close, openat } from '../sys/fd.ts';
 import { linkat, renameat2, statx, unlinkat } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
-import { type JournalSetup, journalName, WORD } from './setup.ts';
+import { type JournalSetup, journalName, WORD, wake } from './setup.ts';
 
 const current = new Stat();
 const named = new Stat();
@@ -66,6 +66,7 @@ function begin(setup: JournalSetup, words: Int32Array, dir: number): number {
   words[WORD.openError] = opened < 0 ? -opened : 0;
   if (opened < 0) return opened;
   words[WORD.fd] = opened;
+  wake(words);
   words[WORD.end] = -1;
   return 0;
 }
@@ -74,6 +75,7 @@ function follow(setup: JournalSetup, words: Int32Array, dir: number, fd: number)
   const opened = openJournal(setup, words, dir);
   if (opened < 0) return opened;
   words[WORD.fd] = opened;
+  wake(words);
   words[WORD.end] = -1;
   words[WORD.stuck] = 0;
   Atomics.store(words, WORD.retired, fd);

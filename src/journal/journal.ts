@@ -18,7 +18,7 @@ import { SEEK_END } from '../sys/constants.ts';
 import { close, lseek, pread, write } from '../sys/fd.ts';
 import { settle } from './files.ts';
 import { type JournalRecord, Line } from './line.ts';
-import { type JournalSetup, journalName, WORD } from './setup.ts';
+import { type JournalSetup, journalName, WORD, wake } from './setup.ts';
 import { endTurn, takeTurn } from './turn.ts';
 
 /**
@@ -95,7 +95,7 @@ export class Journal {
     if (count === -EACCES || count === -EPERM) count = this.#inDirectory(() => write(fd, from, length));
     words[WORD.end] = count === length ? wrapped(size + length) : -1;
     if (count < 0) return count;
-    Atomics.store(words, WORD.dirty, 1);
+    wake(words);
     return count === length ? 0 : -ENOSPC;
   }
 

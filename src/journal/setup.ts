@@ -34,8 +34,9 @@ export const WORD = {
   stuck: 5,
   /** The descriptor of a file that was put away, for the main thread to sync and close (sync.ts), which alone makes it -1 again. */
   retired: 6,
-  /** 1 when the file, or the directory, has something that is not synced. */
+  /** 1 when there is something for the main thread to see to: what is not synced, a file that is open. It waits for this word. */
   dirty: 7,
+  /** 1 when the directory has a new name in it. */
   dirtyDirectory: 8,
   /** The errno with which the last record was lost; 0 when it was written. */
   state: 9,
@@ -56,6 +57,11 @@ export type JournalOptions = Pick<JournalSetup, 'host' | 'path' | 'limit'>;
 
 export function journalSetup(options: JournalOptions): JournalSetup {
   return { ...options, keep: 8, patienceMs: 5000, checkMs: 1000, words: allocateWords() };
+}
+
+/** The main thread shall look, within a second. */
+export function wake(words: Int32Array): void {
+  if (Atomics.exchange(words, WORD.dirty, 1) === 0) Atomics.notify(words, WORD.dirty);
 }
 
 /** The name of the file that is being written. */

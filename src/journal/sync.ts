@@ -1,5 +1,5 @@
-// The journal's main thread: once a second it has what is new written to disk, and closes files that were put away. All of it happens beside
-// the event loop, one thing at a time, so that a storage that hangs holds nothing else up.
+// The journal's main thread: while records come it has them written to disk once a second, and closes files that were put away or that nobody
+// writes to; it sleeps until then. All of it happens beside the event loop, one thing at a time, so that a storage that hangs holds nothing else up.
 
 import { close, constants, fdatasync, fsync, open } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -22,7 +22,7 @@ export class JournalSync {
   readonly #words: Int32Array;
   readonly #log: Log;
   readonly #directory: string;
-  readonly #timer: NodeJS.Timeout;
+  readonly #ending = new AbortController();
   #running: Promise<void> | undefined;
   #failing = false;
 
@@ -32,7 +32,7 @@ export class JournalSync {
     this.#words = new Int32Array(setup.words);
     this.#log = log;
     this.#directory = directory;
-    this.#timer = setInterval(() => this.#start(), EVERY_MS).unref();
+    void this.#watch();
   }
 
   /** A thread has died: it may have had the turn to write. */
@@ -42,13 +42,25 @@ export class JournalSync {
 
   /** When no worker is left: the last records are synced and the file is closed. A storage that hangs is not waited for. */
   async end(): Promise<void> {
-    clearInterval(this.#timer);
+    this.#ending.abort();
     const done = this.#finish().then(() => true);
     if (!(await Promise.race([done, sleep(LAST_MS, false, { ref: false })]))) {
       this.#tell('ETIMEDOUT');
     }
     const lost = Atomics.load(this.#words, WORD.lost);
     if (lost > 0) this.#log.error('journal_lost', { path: this.#path, lost });
+  }
+
+  async #watch(): Promise<void> {
+    const words = this.#words;
+    const { signal } = this.#ending;
+    while (!signal.aborted) {
+      await Atomics.waitAsync(words, WORD.dirty, 0).value;
+      do {
+        await sleep(EVERY_MS, undefined, { ref: false });
+        if (!signal.aborted) await this.#start();
+      } while (!signal.aborted && (words[WORD.fd] !== -1 || words[WORD.retired] !== -1));
+    }
   }
 
   async #finish(): Promise<void> {
