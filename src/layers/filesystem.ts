@@ -10,6 +10,7 @@ import { Stat } from '../sys/stat.ts';
 import { Caller } from './caller.ts';
 import { EntryChanges } from './entrychanges.ts';
 import { type LockQueue, MAY_WAIT, type MayWait, NO_QUEUE } from './locking.ts';
+import { type LowerBound, UNBOUNDED } from './lowerbound.ts';
 import { openFolder } from './private.ts';
 import { type FileSystemSetup, type LayerSetup, type Policy, UPPER } from './setup.ts';
 
@@ -33,6 +34,8 @@ export class FileSystem {
   readonly mayWait: MayWait;
   /** Where the request in hand waits for a file lock, see locking.ts. */
   readonly lockQueue: LockQueue;
+  /** Room for work on lower layers. */
+  readonly lower: LowerBound;
   /** Has the kernel ask for a node's attributes anew: what it knows may be old before their time is up. */
   readonly outdated: (node: NodeId) => void;
   /** The attributes that the last locate, lookup or getattr found. */
@@ -51,6 +54,7 @@ export class FileSystem {
     mayWait: MayWait = MAY_WAIT,
     lockQueue: LockQueue = NO_QUEUE,
     outdated: (node: NodeId) => void = () => {},
+    lower: LowerBound = UNBOUNDED,
   ) {
     this.table = new InodeTable(setup.region);
     this.layers = setup.layers;
@@ -70,6 +74,7 @@ export class FileSystem {
     this.mayWait = mayWait;
     this.lockQueue = lockQueue;
     this.outdated = outdated;
+    this.lower = lower;
   }
 }
 

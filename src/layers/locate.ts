@@ -24,7 +24,7 @@ import { adoptName, copyOf, isLinked } from './linkindex.ts';
 import { settle } from './locking.ts';
 import { isPrivate, oursOf } from './private.ts';
 import { UPPER } from './setup.ts';
-import { side, topSide } from './sides.ts';
+import { mayHaveLowerSide, side, topSide } from './sides.ts';
 
 const MASK = STATX_BASIC_STATS | STATX_BTIME;
 
@@ -58,6 +58,8 @@ export function locate(
 function search(fs: FileSystem, parent: NodeId, name: CString, found: Stat, borrowed?: Borrowed): number {
   const count = fs.layers.length;
   for (let layer = 0; layer < count; layer++) {
+    const room = layer === UPPER + 1 && mayHaveLowerSide(fs, parent) ? fs.lower.need() : 0;
+    if (room < 0) return room;
     const dir = side(fs, parent, layer);
     if (dir < 0) {
       if (dir === -ENOENT) continue;

@@ -20,6 +20,7 @@ import { close, dup3, openat } from '../sys/fd.ts';
 import { statx } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
 import type { FileSystem } from './filesystem.ts';
+import { UPPER } from './setup.ts';
 
 /** A side that is known not to exist; the table's -1 means that nobody has looked yet. */
 export const ABSENT = -2;
@@ -118,6 +119,14 @@ function replaceSide(
   close(again);
   if (replaced >= 0) fs.table.setDir(node, layer, fd, device, found.inoLo, found.inoHi);
   return replaced;
+}
+
+/** Whether a lower layer has a side of the directory, or would have to be asked. */
+export function mayHaveLowerSide(fs: FileSystem, node: NodeId): boolean {
+  for (let layer = UPPER + 1; layer < fs.layers.length; layer++) {
+    if (fs.table.dirFd(node, layer) !== ABSENT) return true;
+  }
+  return !isFresh(fs, node);
 }
 
 /** Records a side that was just found or made. @returns the descriptor that the table holds now: another thread may have been first. */

@@ -83,7 +83,7 @@ export class Exchange implements Call {
     if (operation.name === 'INTERRUPT') return this.#interrupt();
     if (operation.name === 'NOTIFY_REPLY') parker?.knocked();
     slots.begin(index, request.uniqueLo, request.uniqueHi);
-    parker?.begin(length, request);
+    parker?.begin(length, request, request.pid);
     let answer: number;
     try {
       const handler = this.#handlerOf[operation.opcode];
@@ -95,6 +95,7 @@ export class Exchange implements Call {
       answer = operation.answered ? reply.finish(request, -EIO) : 0;
     }
     slots.end(index);
+    this.fs.lower.leave();
     parker?.done();
     if (debug && answer > 0) this.fs.log.debug('reply', { message: this.#describeReply(answer) });
     return answer;
@@ -135,6 +136,7 @@ export class Exchange implements Call {
   // Interrupts find a request in hand or parked. One that comes between the two is told to come again.
   #park(parker: Parker): number {
     const { slots, index, debug } = this.#options;
+    this.fs.lower.leave();
     if (slots.end(index)) {
       parker.done();
       return this.reply.finish(this.request, -EINTR);
@@ -145,7 +147,7 @@ export class Exchange implements Call {
   }
 
   /**
-   * Found in hand: its worker answers it. Found parked: it is answered here. Not found: EAGAIN, the kernel asks again if it still has
+   * Found in hand: its worker answers it. Found parked: it is answered here, or by the main thread. Not found: EAGAIN, the kernel asks again if it still has
    * it. The interrupt itself has an answer in this case only.
    */
   #interrupt(): number {
@@ -153,6 +155,7 @@ export class Exchange implements Call {
     const { slots, parker } = this.#options;
     const [uniqueLo, uniqueHi] = [request.u32(0), request.u32(4)];
     if (slots.interrupt(uniqueLo, uniqueHi)) return 0;
+    if (parker?.signal(uniqueLo, uniqueHi)) return 0;
     if (parker?.interrupt(uniqueLo, uniqueHi)) return reply.finish({ uniqueLo, uniqueHi }, -EINTR);
     return reply.finish(request, -EAGAIN);
   }

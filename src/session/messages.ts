@@ -18,10 +18,12 @@ export interface WorkerSetup {
   /** What makes the dialect: a posted object would come without its class. */
   readonly dialect: { readonly minor: number; readonly flags: bigint };
   readonly fs: FileSystemSetup;
-  /** Memory of `RequestSlots`, `Parking`, `LockWaits` and `Occupancy`. */
+  /** Memory of `RequestSlots`, `Parking`, `LockWaits`, `LowerPlaces`, `LowerWaits` and `Occupancy`. */
   readonly slots: SharedArrayBuffer;
   readonly parking: SharedArrayBuffer;
   readonly lockWaits: SharedArrayBuffer;
+  readonly lowerPlaces: SharedArrayBuffer;
+  readonly lowerWaits: SharedArrayBuffer;
   readonly occupancy: SharedArrayBuffer;
   /** Directory descriptors in the inode table from which on workers report `descriptors-short`; undefined: never. */
   readonly descriptorBudget?: number | undefined;
@@ -42,6 +44,8 @@ export type WorkerMessage =
   | { readonly kind: 'descriptors-short' }
   /** A request waits for a file lock. */
   | { readonly kind: 'waiting' }
+  /** A signal has come for a request that waits for room on the lower layers. */
+  | { readonly kind: 'signalled' }
   | { readonly kind: 'ended' }
   /** The device can't be read any more: the session is over. */
   | { readonly kind: 'failed'; readonly errno: number }

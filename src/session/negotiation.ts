@@ -73,8 +73,9 @@ export function openSession(fd: number, flags: bigint, timeoutMs: number = INIT_
       flags,
       maxWrite: MAX_WRITE,
       maxReadahead: MAX_WRITE,
-      maxBackground: 64,
-      congestionThreshold: 48,
+      // Reads ahead of a storage that hangs stay for as long as it does, and must not stop those of others.
+      maxBackground: 4096,
+      congestionThreshold: 3072,
       timeGran: 1,
       maxPages: MAX_WRITE / 4096,
       maxStackDepth: 0,

@@ -3,8 +3,10 @@
 
 import type { NodeId } from '../../protocol/types.ts';
 import type { LockWaits } from './lockwaits.ts';
+import type { LowerPlaces } from './lowerplaces.ts';
+import type { LowerWaits } from './lowerwaits.ts';
 import type { Parking } from './parking.ts';
-import type { Unique } from './places.ts';
+import type { Places, Unique } from './places.ts';
 
 const NONE = -1;
 
@@ -14,6 +16,14 @@ const MOST_TRIES = 32;
 export interface ParkerHooks {
   /** A request has begun to wait for a file lock: somebody must look after the time. */
   readonly waiting: () => void;
+  /** A signal has come for a request that waits for room on the lower layers: somebody must see whether its process ends. */
+  readonly signalled?: () => void;
+}
+
+/** Where requests wait for room on the lower layers, and what there is of it. */
+export interface LowerRoom {
+  readonly waits: LowerWaits;
+  readonly places: LowerPlaces;
 }
 
 export class Parker {
@@ -22,11 +32,13 @@ export class Parker {
   readonly #worker: number;
   readonly #request: Uint8Array;
   readonly #hooks: ParkerHooks;
+  readonly #lower: LowerRoom | undefined;
   #unique: Unique = { uniqueLo: 0, uniqueHi: 0 };
   #length = 0;
+  #pid = 0;
   /** The place of the request in hand, and where it is. */
   #place = NONE;
-  #where: Parking | LockWaits;
+  #where: Places;
   #tries = 0;
 
   /**
@@ -38,6 +50,7 @@ export class Parker {
     worker: number,
     request: Uint8Array,
     hooks: ParkerHooks = { waiting: () => {} },
+    lower?: LowerRoom,
   ) {
     this.#parking = parking;
     this.#waits = waits;
@@ -45,11 +58,13 @@ export class Parker {
     this.#worker = worker;
     this.#request = request;
     this.#hooks = hooks;
+    this.#lower = lower;
   }
 
   /** The message in the first `length` bytes of the buffer is in hand from here on, until `park` or `done`. */
-  begin(length: number, unique: Unique): void {
+  begin(length: number, unique: Unique, pid = 0): void {
     this.#length = length;
+    this.#pid = pid;
     this.#unique = unique;
   }
 
@@ -66,6 +81,16 @@ export class Parker {
     if (this.#place !== NONE && this.#where === waits) waits.again(this.#place);
     else if (this.#settleIn(waits)) waits.start(this.#place, node, want);
     return this.#place !== NONE;
+  }
+
+  /** Whether there is a place for the request in hand to wait for room on the lower layers; `park` it then. */
+  waitForRoom(changes: boolean): boolean {
+    const lower = this.#lower;
+    if (lower === undefined) return false;
+    if (this.#place !== NONE && this.#where === lower.waits) return true;
+    if (!this.#settleIn(lower.waits)) return false;
+    lower.waits.describe(this.#place, changes, this.#pid);
+    return true;
   }
 
   /** Milliseconds that the request in hand has waited for a file lock; undefined at its first try. */
@@ -96,7 +121,7 @@ export class Parker {
 
   /** Whether a request may go on. Cheap. */
   get hasParked(): boolean {
-    return this.#parking.count > 0 || this.#isDue;
+    return this.#parking.count > 0 || this.#hasRoom || this.#isDue;
   }
 
   /** A message has come from the kernel: file locks may be tried for again. */
@@ -115,6 +140,11 @@ export class Parker {
       this.#where = this.#parking;
       this.#place = this.#parking.take(this.#worker, isFree);
     }
+    if (this.#place === NONE && this.#hasRoom && this.#lower !== undefined) {
+      const { waits, places } = this.#lower;
+      this.#where = waits;
+      this.#place = waits.take(this.#worker, places.hasRoom(true));
+    }
     if (this.#place === NONE && this.#isDue) {
       this.#tries++;
       this.#where = this.#waits;
@@ -128,11 +158,24 @@ export class Parker {
     return [this.#parking, this.#waits].some((where) => where.count > 0 && where.remove(uniqueLo, uniqueHi));
   }
 
+  /** Whether the request waits for room on the lower layers: it waits on, unless the signal kills its process. */
+  signal(uniqueLo: number, uniqueHi: number): boolean {
+    const waits = this.#lower?.waits;
+    if (waits === undefined || waits.count === 0 || !waits.signal(uniqueLo, uniqueHi)) return false;
+    this.#hooks.signalled?.();
+    return true;
+  }
+
+  get #hasRoom(): boolean {
+    const lower = this.#lower;
+    return lower !== undefined && lower.waits.count > 0 && lower.places.hasRoom(false);
+  }
+
   get #isDue(): boolean {
     return this.#tries < MOST_TRIES && (this.#waits.dueIn ?? 1) <= 0;
   }
 
-  #settleIn(where: Parking | LockWaits): boolean {
+  #settleIn(where: Places): boolean {
     if (this.#place !== NONE && this.#where === where) return true;
     if (this.#place !== NONE) this.#leave();
     this.#where = where;

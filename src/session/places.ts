@@ -115,14 +115,22 @@ export class Places {
 
   /** Takes the parked request with this number out. @returns whether there was one: its answer is the caller's then */
   remove(uniqueLo: number, uniqueHi: number): boolean {
+    const place = this.find(uniqueLo, uniqueHi);
+    return place >= 0 && this.#drop(place, this.#found);
+  }
+
+  /** The state of the place that `find` has found. */
+  #found = 0;
+
+  /** The place of the parked request with this number, -1 for none. */
+  protected find(uniqueLo: number, uniqueHi: number): number {
     for (let place = 0; place < this.high; place++) {
-      const state = this.state(place);
-      if ((state & KIND) !== PARKED) continue;
-      if (this.get(place, UNIQUE_LO) !== (uniqueLo | 0) || this.get(place, UNIQUE_HI) !== (uniqueHi | 0))
-        continue;
-      if (this.#drop(place, state)) return true;
+      this.#found = this.state(place);
+      if ((this.#found & KIND) !== PARKED) continue;
+      const [lo, hi] = [this.get(place, UNIQUE_LO), this.get(place, UNIQUE_HI)];
+      if (lo === (uniqueLo | 0) && hi === (uniqueHi | 0)) return place;
     }
-    return false;
+    return -1;
   }
 
   /** Empties the places that a dead worker has reserved or taken. @returns the requests, which are the caller's to answer */
@@ -132,7 +140,7 @@ export class Places {
       const state = this.state(place);
       const mine = (state & KIND) === RESERVED || (state & KIND) === TAKEN;
       if (!mine || this.get(place, WORKER) !== worker) continue;
-      found.push(this.#uniqueOf(place));
+      found.push(this.uniqueOf(place));
       this.step(place, state, FREE);
     }
     return found;
@@ -144,7 +152,7 @@ export class Places {
     for (let place = 0; place < this.high; place++) {
       const state = this.state(place);
       if ((state & KIND) !== PARKED) continue;
-      const unique = this.#uniqueOf(place);
+      const unique = this.uniqueOf(place);
       if (this.#drop(place, state)) found.push(unique);
     }
     return found;
@@ -198,7 +206,7 @@ export class Places {
     return true;
   }
 
-  #uniqueOf(place: number): Unique {
+  protected uniqueOf(place: number): Unique {
     return { uniqueLo: this.get(place, UNIQUE_LO) >>> 0, uniqueHi: this.get(place, UNIQUE_HI) >>> 0 };
   }
 

@@ -11,10 +11,13 @@ import { Growth } from './growth.ts';
 import { RequestSlots } from './interrupt.ts';
 import { LockClock } from './lockclock.ts';
 import { LockWaits } from './lockwaits.ts';
+import { LowerPlaces } from './lowerplaces.ts';
+import { LowerWaits } from './lowerwaits.ts';
 import type { WorkerMessage, WorkerSetup } from './messages.ts';
 import { Occupancy } from './occupancy.ts';
 import { Parking } from './parking.ts';
 import type { Unique } from './places.ts';
+import { Reaper } from './reaper.ts';
 
 /** How many workers a pool starts with: the second one sees to it that a slow first request holds nobody up. */
 const FIRST_WORKERS = 2;
@@ -39,7 +42,10 @@ export interface PoolOptions {
   /** Starts a thread; one that runs `worker.ts` unless a test brings its own. */
   readonly startWorker?: ((setup: WorkerSetup) => Worker) | undefined;
   /** Everything but what differs by worker. */
-  readonly setup: Omit<WorkerSetup, 'index' | 'slots' | 'parking' | 'lockWaits' | 'occupancy'>;
+  readonly setup: Omit<
+    WorkerSetup,
+    'index' | 'slots' | 'parking' | 'lockWaits' | 'lowerPlaces' | 'lowerWaits' | 'occupancy'
+  >;
   /** At most so many workers, at least 1. */
   readonly threads: number;
   readonly log: Log;
@@ -66,11 +72,16 @@ export class Pool {
   readonly #slotMemory: SharedArrayBuffer;
   readonly #parkingMemory = Parking.allocate();
   readonly #lockWaitsMemory = LockWaits.allocate();
+  readonly #lowerPlacesMemory: SharedArrayBuffer;
+  readonly #lowerWaitsMemory = LowerWaits.allocate();
   readonly #occupancyMemory = Occupancy.allocate();
   readonly #slots: RequestSlots;
   readonly #parking: Parking;
   readonly #lockWaits: LockWaits;
+  readonly #lowerPlaces: LowerPlaces;
+  readonly #lowerWaits: LowerWaits;
   readonly #lockClock: LockClock;
+  readonly #reaper: Reaper;
   readonly #occupancy: Occupancy;
   readonly #growth: Growth;
   readonly #workers: (Worker | undefined)[];
@@ -91,6 +102,12 @@ export class Pool {
     this.#slots = new RequestSlots(this.#slotMemory);
     this.#parking = new Parking(this.#parkingMemory);
     this.#lockWaits = new LockWaits(this.#lockWaitsMemory);
+    this.#lowerPlacesMemory = LowerPlaces.allocate(options.threads);
+    this.#lowerPlaces = new LowerPlaces(this.#lowerPlacesMemory);
+    this.#lowerWaits = new LowerWaits(this.#lowerWaitsMemory);
+    this.#reaper = new Reaper(this.#lowerWaits, (request) =>
+      options.abandoned(request.uniqueLo, request.uniqueHi),
+    );
     this.#lockClock = new LockClock(this.#lockWaits, options.knock);
     this.#occupancy = new Occupancy(this.#occupancyMemory);
     const { device } = options.setup;
@@ -123,6 +140,8 @@ export class Pool {
       slots: this.#slotMemory,
       parking: this.#parkingMemory,
       lockWaits: this.#lockWaitsMemory,
+      lowerPlaces: this.#lowerPlacesMemory,
+      lowerWaits: this.#lowerWaitsMemory,
       occupancy: this.#occupancyMemory,
     };
     const worker = (this.#options.startWorker ?? startWorker)(setup);
@@ -166,9 +185,13 @@ export class Pool {
       case 'waiting':
         if (!this.#ending) this.#lockClock.look();
         break;
+      case 'signalled':
+        if (!this.#ending) this.#reaper.look();
+        break;
       case 'ended':
         this.#ending = true;
         this.#lockClock.stop();
+        this.#reaper.stop();
         break;
       default:
         if (message.kind === 'failed') {
@@ -205,6 +228,8 @@ export class Pool {
       uniqueLo !== inHand?.uniqueLo || uniqueHi !== inHand?.uniqueHi;
     this.#answer(this.#parking.abandon(index).filter(isOther));
     this.#answer(this.#lockWaits.abandon(index).filter(isOther));
+    this.#answer(this.#lowerWaits.abandon(index).filter(isOther));
+    this.#lowerPlaces.leave(index);
     // It may have taken the message with it, and what has waited waits on.
     this.#lockWaits.knocked();
     if (!this.#ending) this.#lockClock.look();
@@ -215,11 +240,12 @@ export class Pool {
     }
     // Nobody may come to take up what waited for the dead one.
     if (this.size > 0) {
-      if (thread !== undefined) this.#answer(this.#parking.drain());
+      if (thread !== undefined) this.#answer([...this.#parking.drain(), ...this.#lowerWaits.drain()]);
       return;
     }
     this.#growth.stop();
     this.#lockClock.stop();
+    this.#reaper.stop();
     const end = this.#failure ?? (this.#ending ? undefined : (this.#death ?? new Error('no worker is left')));
     this.#rejectReady(end ?? new Error('the device went away before the first request'));
     this.#resolveEnded(end);

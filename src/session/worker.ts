@@ -13,6 +13,9 @@ import { Device, ENDED } from './device.ts';
 import { Exchange } from './handle.ts';
 import { RequestSlots } from './interrupt.ts';
 import { LockWaits } from './lockwaits.ts';
+import { LowerPlaces } from './lowerplaces.ts';
+import { LowerWaits } from './lowerwaits.ts';
+import { LowerWork } from './lowerwork.ts';
 import { ownerOf, type WorkerMessage, type WorkerSetup } from './messages.ts';
 import { Notifier } from './notify.ts';
 import { Occupancy } from './occupancy.ts';
@@ -30,9 +33,11 @@ function work(setup: WorkerSetup, tell: (message: WorkerMessage) => void): void 
   const notifier = new Notifier(setup.device, new Log(setup.fs.log, setup.fs.logLevel));
   const hooks = {
     waiting: () => tell({ kind: 'waiting' }),
+    signalled: () => tell({ kind: 'signalled' }),
   };
   const waits = new LockWaits(setup.lockWaits);
-  const parker = new Parker(new Parking(setup.parking), waits, index, device.request, hooks);
+  const lower = { waits: new LowerWaits(setup.lowerWaits), places: new LowerPlaces(setup.lowerPlaces) };
+  const parker = new Parker(new Parking(setup.parking), waits, index, device.request, hooks, lower);
   const fs = new FileSystem(
     setup.fs,
     ownerOf(index),
@@ -40,6 +45,7 @@ function work(setup: WorkerSetup, tell: (message: WorkerMessage) => void): void 
     (node) => parker.mayWait(node),
     parker,
     (node: NodeId) => notifier.invalidateAttributes(node),
+    new LowerWork(lower.places, parker, index),
   );
   const dialect = new Dialect(setup.dialect.minor, setup.dialect.flags);
   const { request, reply } = device;

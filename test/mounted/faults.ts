@@ -3,7 +3,7 @@
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { FaultPoint } from '../../src/layers/faultpoint.ts';
-import { until } from './tools.ts';
+import { until } from './processes.ts';
 
 const hook = fileURLToPath(new URL('fault-hook.mjs', import.meta.url));
 

@@ -1,7 +1,6 @@
 // A lower layer that hangs or fails: what the upper layer has stays usable, the error reaches who asked, and nothing is taken for missing.
 // (defects.md 26)
 
-import { type ChildProcess, spawn } from 'node:child_process';
 import {
   appendFileSync,
   existsSync,
@@ -16,23 +15,10 @@ import {
 import t from 'tap';
 import { mountAt } from '../../src/sys/mountinfo.ts';
 import { errnoOf, leftovers, pathsIn } from './defects-support.ts';
-import { cleanEnv, type Mounted, mountTest, outcome, run, treeDigest, until } from './support.ts';
+import { Hung, type Mounted, mountTest, outcome, run, treeDigest, until } from './support.ts';
 
 /** Milliseconds that what is well may take beside what hangs, on a loaded machine. */
 const SOON = 8000;
-
-/** A process that hangs. */
-class Hung {
-  readonly process: ChildProcess;
-  readonly ended: Promise<string>;
-
-  constructor(command: string, ...args: string[]) {
-    this.process = spawn(command, args, { stdio: 'ignore', env: cleanEnv() });
-    this.ended = new Promise((resolve) => {
-      this.process.once('exit', (status, signal) => resolve(`${signal ?? status}`));
-    });
-  }
-}
 
 /** Everything that users do with files of the upper layer, by other processes, so that a failure cannot hang the test. */
 const WELL = `
@@ -77,7 +63,7 @@ await mountTest(t, 'an old storage that hangs altogether', ALONE, async (t, m) =
   ];
   await m.sick.hangs(3);
   t.equal(well(m), '0 ', 'while it hangs');
-  t.ok(hung.every(({ process }) => process.exitCode === null && process.signalCode === null));
+  t.ok(hung.every(({ isRunning }) => isRunning));
   await m.sick.release();
   t.same(await Promise.all(hung.map(({ ended }) => ended)), ['0', '0', '0']);
   t.equal(statSync(`${m.mnt}/below/a`).size, (3 << 20) + 2);

@@ -9,9 +9,7 @@ import {
   mkdirSync,
   mkdtempSync,
   openSync,
-  readdirSync,
   readFileSync,
-  readlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -21,8 +19,10 @@ import { mountAt } from '../../src/sys/mountinfo.ts';
 import { Sick } from '../sick/sick.ts';
 import { type Backing, backingMissing, makeStorage, type Storage, unmountPath } from './backing.ts';
 import { Faults } from './faults.ts';
-import { cleanEnv, has, isRoot, must, run, until } from './tools.ts';
+import { daemonOf, isAlive, until } from './processes.ts';
+import { cleanEnv, has, isRoot, must, run } from './tools.ts';
 
+export { daemonOf, Hung, isAlive, until } from './processes.ts';
 export * from './tools.ts';
 export { type Backing, isRoot };
 
@@ -44,6 +44,8 @@ export interface MountTestOptions {
   sick?: 'upper' | 'lower';
   /** More mount options, `cache=none,threads=2`. */
   options?: string;
+  /** Every message in the log. */
+  debug?: boolean;
   /** Go into the background, as without -f. */
   background?: boolean;
   /** Needs root: skipped for others, also where mounting is required. */
@@ -137,15 +139,6 @@ export function mountTest(
 
 const READY_MS = 30_000;
 
-/** Whether a process is there and runs; a zombie does not. */
-export function isAlive(pid: number): boolean {
-  try {
-    return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'latin1'));
-  } catch {
-    return false;
-  }
-}
-
 class LiveMount implements Mounted {
   readonly dir = mkdtempSync(`${tmpdir()}/migratefs-test-`);
   readonly mnt = `${this.dir}/mnt`;
@@ -210,7 +203,14 @@ class LiveMount implements Mounted {
       this.daemonPid = daemonOf(this.upper);
     } else {
       const hooked = this.#options.faults ? this.faults : undefined;
-      const args = [...(hooked?.args ?? []), program, '-f', '-o', words, this.mnt];
+      const args = [
+        ...(hooked?.args ?? []),
+        program,
+        this.#options.debug ? '-d' : '-f',
+        '-o',
+        words,
+        this.mnt,
+      ];
       this.#daemon = spawn(process.execPath, args, {
         stdio: ['ignore', log, log],
         cwd: '/',
@@ -305,18 +305,4 @@ class LiveMount implements Mounted {
     if (this.#guard.exitCode === null) await gone;
     return faults;
   }
-}
-
-/** The daemon in the background that serves over an upper layer: it has that open. */
-export function daemonOf(upper: string): number {
-  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid);
-  const found = pids.find((pid) => {
-    try {
-      return readdirSync(`/proc/${pid}/fd`).some((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`) === upper);
-    } catch {
-      return false; // it has ended meanwhile, or is another user's
-    }
-  });
-  if (found === undefined) throw new Error(`no daemon over ${upper}`);
-  return Number(found);
 }

@@ -3,7 +3,6 @@
 import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { closeSync, lstatSync, openSync, readdirSync, readlinkSync, readSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { AT_FDCWD, O_CLOEXEC, O_NOFOLLOW, O_PATH } from '../../src/sys/constants.ts';
 import type { CString } from '../../src/sys/cstring.ts';
 import { close, openat } from '../../src/sys/fd.ts';
@@ -229,12 +228,5 @@ export function outcome(act: () => unknown): string {
     const { code } = error as NodeJS.ErrnoException;
     if (code === undefined) throw error;
     return code;
-  }
-}
-
-/** Waits for something to become true. @throws when it does not within `ms` */
-export async function until(what: string, check: () => boolean, ms = 10_000): Promise<void> {
-  for (const end = Date.now() + ms; !check(); await sleep(10)) {
-    if (Date.now() > end) throw new Error(`${what}: not within ${ms} ms`);
   }
 }

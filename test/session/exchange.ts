@@ -3,6 +3,7 @@
 import * as flag from '../../protocol/flags.ts';
 import { Dialect } from '../../protocol/index.ts';
 import type { FileSystem } from '../../src/layers/filesystem.ts';
+import { UNBOUNDED } from '../../src/layers/lowerbound.ts';
 import type { LogFields } from '../../src/log/index.ts';
 import { Device } from '../../src/session/device.ts';
 import { Exchange, type Served } from '../../src/session/handle.ts';
@@ -33,7 +34,12 @@ export function exchangeOf(handlers: Served['handlers'], fakes: Fakes = {}) {
   const log = new FakeLog();
   const slots = new RequestSlots(RequestSlots.allocate(2));
   const table = { descriptors: fakes.descriptors ?? (() => 0) };
-  const fs = { log, table, interrupted: () => slots.interrupted(0) } as unknown as FileSystem;
+  const fs = {
+    log,
+    table,
+    lower: UNBOUNDED,
+    interrupted: () => slots.interrupted(0),
+  } as unknown as FileSystem;
   const device = fakes.device ?? new Device(-1);
   const { request, reply } = device;
   const exchange = new Exchange({
