@@ -65,6 +65,7 @@ t.test('it grows while requests wait and no worker does, up to its limit', async
   const kernel = new Kernel();
   const { pool, unmount, started } = poolOf(['serve'], 4, { device: kernel.device });
   await pool.ready;
+  await until(() => started() === 2);
   await new Promise((resolve) => setTimeout(resolve, 100));
   t.equal(started(), 2, 'all are busy, but nobody waits for them');
   kernel.ask({ operation: 'DESTROY' });
