@@ -4,6 +4,10 @@ import { getrlimit, ResourceLimit, RLIMIT_NOFILE, setrlimit } from '../sys/limit
 /** Descriptors that are not directories' own: layers, log, device, workers, files that users hold open. */
 const SHARE_OF_DIRECTORIES = 0.5;
 
+/** Where descriptors are few, what comes before directories; see inodes/handles.ts. */
+const OTHERS = 150;
+const LEAST = 16;
+
 /**
  * The mode of a new file is the caller's affair: no umask of ours. No working directory keeps another file system from
  * being unmounted. As many descriptors as the system allows.
@@ -19,5 +23,6 @@ export function settle(): number {
   setrlimit(RLIMIT_NOFILE, limit);
   getrlimit(RLIMIT_NOFILE, limit);
   const count = Number(limit.soft);
-  return Math.floor(Math.min(count, 2 ** 30) * SHARE_OF_DIRECTORIES);
+  const share = Math.min(count, 2 ** 30) * SHARE_OF_DIRECTORIES;
+  return Math.floor(Math.max(Math.min(share, (count - OTHERS) * 0.75), LEAST));
 }

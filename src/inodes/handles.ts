@@ -38,6 +38,20 @@ export class Handles {
     this.#records = new Records(region.words('handles'), HANDLE_WORDS);
   }
 
+  /**
+   * Whether so many descriptors are kept already that no more files are to be opened, and (`directories` counted too) no more directories:
+   * what an operation needs in passing is always to be had, for it may stand in the way of those who would let one go.
+   */
+  isFull(directories?: number): boolean {
+    const { capacity } = this.#records;
+    // 150 are for the process itself, with sixteen workers, and for what they do; 50 for directories, however many files are open.
+    const most =
+      directories === undefined
+        ? Math.max(capacity / 4, capacity - 200)
+        : Math.max(capacity * 0.4, capacity - 150);
+    return this.count + (directories ?? 0) >= most;
+  }
+
   get count(): number {
     return Atomics.load(this.#header, HEADER.openHandles);
   }

@@ -37,7 +37,7 @@ export class TableParts {
   protected readonly dentries: Dentries;
   protected readonly lifetime: Lifetime;
   protected readonly numbers: Numbers;
-  protected readonly openHandles: Handles;
+  readonly openHandles: Handles;
   protected readonly directories: Directories;
   /** See gates.ts. Not recursive; taken before the handle lock. */
   readonly gates: Gates;

@@ -10,17 +10,24 @@ import { faccessat, readlinkat } from '../sys/path.ts';
 import { fstatfs, type StatFs } from '../sys/statfs.ts';
 import type { FileSystem } from './filesystem.ts';
 import { forget } from './forget.ts';
-import { anyDescriptor, attributes, isSameObject, newPlace, openObject, placeItself } from './locate.ts';
+import {
+  anyDescriptor,
+  attributes,
+  directoryDescriptor,
+  isSameObject,
+  newPlace,
+  openObject,
+  placeItself,
+} from './locate.ts';
 import { UPPER } from './setup.ts';
-import { side, topSide } from './sides.ts';
+import { side } from './sides.ts';
 
 const at = newPlace();
 
 /** @param mask R_OK, W_OK, X_OK or F_OK (0). @returns 0, -EACCES, -EROFS or another negative errno. */
 export function accessNode(fs: FileSystem, node: NodeId, mask: number): number {
   if (fs.table.type(node) === S_IFDIR) {
-    const top = topSide(fs, node);
-    const fd = top < 0 ? anyDescriptor(fs, node) : side(fs, node, top);
+    const fd = directoryDescriptor(fs, node);
     return fd < 0 ? fd : faccessat(fd, EMPTY, mask, AT_EACCESS | AT_EMPTY_PATH);
   }
   const found = placeItself(fs, node, at);

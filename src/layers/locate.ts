@@ -211,6 +211,13 @@ export function anyDescriptor(fs: FileSystem, node: NodeId): number {
 
 const oneHandle = new Int32Array(1);
 
+/** A descriptor of the directory that is shown, or of one that is removed and still open. @returns it, or a negative errno. */
+export function directoryDescriptor(fs: FileSystem, node: NodeId): number {
+  const layer = topSide(fs, node);
+  if (layer >= 0) return side(fs, node, layer);
+  return layer === -ENOENT ? anyDescriptor(fs, node) : layer;
+}
+
 function directoryAttributes(fs: FileSystem, node: NodeId): number {
   const layer = topSide(fs, node);
   if (layer >= 0) {

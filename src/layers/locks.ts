@@ -42,7 +42,7 @@ export interface LockOwner {
   readonly pid: number;
 }
 
-/** What those who wait for a lock want, see `waitForLock`: flock, or a range's hash beyond these. 0 is who opens the file. */
+/** What those who wait for a lock want, see `waitForLock`: flock, or a range's hash beyond these. 0 is who opens the file, 8 who lacks a descriptor. */
 const WANTS_FLOCK = 1;
 const WANTS_RANGE = 16;
 

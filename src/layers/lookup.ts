@@ -1,7 +1,7 @@
 // LOOKUP: a name becomes a node that the kernel holds. What a name shows is known by layer, device and inode, so the same object
 // keeps its node and another object that has taken the name gets a new one.
 
-import { EAGAIN, ENOENT, ESTALE } from '../../protocol/errno.ts';
+import { EAGAIN, EMFILE, ENOENT, ESTALE } from '../../protocol/errno.ts';
 import type { NodeId } from '../../protocol/types.ts';
 import { type NewNode, newIdentity, newNewNode, ROOT_ID } from '../inodes/table.ts';
 import { S_IFDIR } from '../sys/constants.ts';
@@ -110,13 +110,15 @@ function internDirectory(
   const node = withRoom(table, () => table.intern(parent, name, fresh, stamp));
   if (node < 0 || table.dirFd(node as NodeId, layer) >= 0) return node;
   const dir = side(fs, parent, layer);
-  let fd = dir < 0 ? dir : openSide(dir, name, opened);
+  let fd =
+    dir < 0 ? dir : table.openHandles.isFull(table.descriptors()) ? -EMFILE : openSide(dir, name, opened);
   if (fd >= 0 && (opened.inoLo !== found.inoLo || opened.inoHi !== found.inoHi)) {
     close(fd);
     fd = -ESTALE;
   }
   const kept = fd < 0 ? fd : adoptSide(fs, node as NodeId, layer, fd, opened);
-  if (kept >= 0) return node;
+  // Without a descriptor to spare the side is found when it is needed: a look at a name never fails for that.
+  if (kept >= 0 || kept === -EMFILE) return node;
   forget(fs, node as NodeId, 1);
   return kept;
 }

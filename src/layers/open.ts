@@ -1,7 +1,7 @@
 // Opening files. A file handle is the backing descriptor itself; what is opened for writing is on the upper layer, copied up if need be
 // after the layer has said that the caller may write.
 
-import { EBUSY, EEXIST, EIO, EISDIR, ELOOP, ENOENT, EROFS, ESTALE } from '../../protocol/errno.ts';
+import { EBUSY, EEXIST, EIO, EISDIR, ELOOP, EMFILE, ENOENT, EROFS, ESTALE } from '../../protocol/errno.ts';
 import type { NodeId } from '../../protocol/types.ts';
 import { newIdentity } from '../inodes/table.ts';
 import {
@@ -57,6 +57,7 @@ export function wantsWrite(flags: number): boolean {
 /** OPEN of a regular file. @returns the handle, which is a descriptor that the inode table knows, or a negative errno. */
 export function openFile(fs: FileSystem, node: NodeId, flags: number): number {
   if (fs.table.type(node) !== S_IFREG) return fs.table.exists(node) ? -EIO : -ESTALE;
+  if (fs.table.openHandles.isFull()) return -EMFILE;
   if (wantsWrite(flags)) return openForWriting(fs, node, flags);
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const fd = openVisible(fs, node, flags);
@@ -174,6 +175,7 @@ export function createFile(
   umask: number,
   out: Created,
 ): number {
+  if (fs.table.openHandles.isFull()) return -EMFILE;
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const dir = roomFor(fs, parent, name);
     if (dir === -EEXIST && (flags & O_EXCL) === 0) {

@@ -2,7 +2,7 @@
 // keeps while the kernel knows the node. A side is found when it is first needed, so a name that the upper layer has is served
 // without asking any lower one, and an absent side is asked for again after the attribute timeout, since another host may have made it.
 
-import { EACCES, ENOENT, ENOTDIR, ESTALE } from '../../protocol/errno.ts';
+import { EACCES, EMFILE, ENOENT, ENOTDIR, ESTALE } from '../../protocol/errno.ts';
 import type { NodeId } from '../../protocol/types.ts';
 import { newIdentity, newNameRef, ROOT_ID } from '../inodes/table.ts';
 import {
@@ -194,9 +194,25 @@ function openChildSide(fs: FileSystem, parent: NodeId, name: CString, node: Node
   if (result < 0) return result;
   if (stat.type !== S_IFDIR) return -ENOTDIR;
   if (!isStillThere(fs, parent, name, node)) return -ESTALE;
+  if (fs.table.openHandles.isFull(fs.table.descriptors()) && !hasSide(fs, node)) return -EMFILE;
   const fd = openSide(dir, name, stat);
-  return fd < 0 ? fd : adoptSide(fs, node, layer, fd, stat);
+  if (fd < 0 || isSide(fs, node, layer, stat)) return fd < 0 ? fd : adoptSide(fs, node, layer, fd, stat);
+  close(fd);
+  return -ESTALE;
 }
+
+// One that has a side may have others: what is below it may be what has to go, and cannot as long as somebody waits in there.
+function hasSide(fs: FileSystem, node: NodeId): boolean {
+  return fs.layers.some((_, layer) => fs.table.dirFd(node, layer) >= 0);
+}
+
+// A directory that was looked up when descriptors were short is known by its identity alone.
+function isSide(fs: FileSystem, node: NodeId, layer: number, found: Stat): boolean {
+  if (!fs.table.identity(node, known) || known.layer !== layer) return true;
+  return known.inoLo === found.inoLo && known.inoHi === found.inoHi;
+}
+
+const known = newIdentity();
 
 // Another host may have moved the directory away and made a new one of that name: the sides must not be joined.
 function isStillThere(fs: FileSystem, parent: NodeId, name: CString, node: NodeId): boolean {

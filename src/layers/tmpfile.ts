@@ -1,6 +1,6 @@
 // O_TMPFILE: a file without a name in the upper layer's file system, which link(2) may give one later.
 
-import { ENOENT, EROFS, ESTALE } from '../../protocol/errno.ts';
+import { EMFILE, ENOENT, EROFS, ESTALE } from '../../protocol/errno.ts';
 import type { NodeId } from '../../protocol/types.ts';
 import { O_EXCL, O_TMPFILE } from '../sys/constants.ts';
 import { cstring } from '../sys/cstring.ts';
@@ -22,6 +22,7 @@ export function createNameless(
   out: Created,
 ): number {
   if (fs.policy.readOnly) return -EROFS;
+  if (fs.table.openHandles.isFull()) return -EMFILE;
   const dir = writableSide(fs, parent);
   if (dir < 0) return dir === -ESTALE && fs.table.names(parent) === 0 ? -ENOENT : dir; // the directory is removed
   fs.caller.mask(umask);

@@ -8,10 +8,9 @@ import { close } from '../sys/fd.ts';
 import { procPath } from '../sys/path.ts';
 import { getxattr, listxattr, removexattr, setxattr } from '../sys/xattr.ts';
 import type { FileSystem } from './filesystem.ts';
-import { anyDescriptor, newPlace, openObject, placeItself } from './locate.ts';
+import { anyDescriptor, directoryDescriptor, newPlace, openObject, placeItself } from './locate.ts';
 import { lockNode, settle } from './locking.ts';
 import { onEachSide } from './setattr.ts';
-import { side, topSide } from './sides.ts';
 
 /** GETXATTR. @param size bytes that the caller takes; 0 asks for the length. @returns the length or a negative errno. */
 export function getXattr(
@@ -104,8 +103,7 @@ const at = newPlace();
 
 function onVisible(fs: FileSystem, node: NodeId, work: (fd: number) => number): number {
   if (fs.table.type(node) === S_IFDIR) {
-    const top = topSide(fs, node);
-    const fd = top < 0 ? anyDescriptor(fs, node) : side(fs, node, top);
+    const fd = directoryDescriptor(fs, node);
     return fd < 0 ? fd : work(fd);
   }
   const fd = openNow(fs, node);

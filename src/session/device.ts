@@ -50,6 +50,11 @@ export class Device {
     for (let looks = 0; looks < LOOKS; looks++) if (poll(this.fd, POLLIN, 0) !== 0) return;
   }
 
+  /** Waits for a message, or the end, for so many milliseconds. It may be another worker's by the time of the `read`. */
+  hasMessage(milliseconds: number): boolean {
+    return poll(this.fd, POLLIN, milliseconds) > 0;
+  }
+
   /** Whether the connection is over: nobody waits for answers any more. */
   get ended(): boolean {
     const events = poll(this.fd, POLLIN, 0);

@@ -30,13 +30,17 @@ export interface EvictionOptions {
   readonly done: () => void;
 }
 
-/** The main thread's side: rounds begin when a worker reports, and end when the count is a tenth below the budget. */
+/**
+ * The main thread's side: rounds begin when a worker reports, and end when the count is a tenth below the budget; or half of what it was,
+ * when there was no descriptor left: files that users have open may take what the budget counts on.
+ */
 export class Eviction {
   readonly #options: EvictionOptions;
   readonly #name = newNameRef();
   readonly #inode = { lo: 0, hi: 0 };
   readonly #inUse: WorkingDirectories | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #enough = 0;
   #lowest = 0;
   #idleRounds = 0;
 
@@ -45,12 +49,14 @@ export class Eviction {
     if (options.connection !== undefined) this.#inUse = new WorkingDirectories(options.connection);
   }
 
-  /** A worker saw more descriptors than the budget. */
-  start(): void {
+  /** A worker saw more descriptors than the budget, or (`exhausted`) could not have one. */
+  start(exhausted = false): void {
     if (this.#timer !== undefined) return;
+    const { table, budget } = this.#options;
+    this.#enough = Math.min(budget * 0.9, exhausted ? table.descriptors() / 2 : budget);
     this.#lowest = Number.POSITIVE_INFINITY;
     this.#idleRounds = 0;
-    letGo(this.#options.table);
+    letGo(table);
     this.#round();
   }
 
@@ -61,11 +67,11 @@ export class Eviction {
 
   #round(): void {
     this.#timer = undefined;
-    const { table, budget, done } = this.#options;
+    const { table, done } = this.#options;
     const count = table.descriptors();
     this.#idleRounds = count < this.#lowest ? 0 : this.#idleRounds + 1;
     this.#lowest = Math.min(count, this.#lowest);
-    if (count <= budget * 0.9 || this.#idleRounds > PATIENCE) {
+    if (count <= this.#enough || this.#idleRounds > PATIENCE) {
       done();
       return;
     }

@@ -3,7 +3,7 @@
 // some milliseconds, until a worker waits again.
 
 import { POLLIN } from '../sys/constants.ts';
-import { poll } from '../sys/fd.ts';
+import { close, dupCloexec, poll } from '../sys/fd.ts';
 import type { Occupancy } from './occupancy.ts';
 
 /** Between two looks: one costs a poll of the device, less than a microsecond. */
@@ -11,6 +11,9 @@ const TURN_MS = 5;
 
 /** Looks in succession that must find a shortage. One client's requests overlap for microseconds only. */
 const LOOKS = 2;
+
+/** Descriptors that the start of a worker takes, for its event loop and for what it loads. */
+const OF_A_WORKER = 64;
 
 export interface GrowthOptions {
   readonly occupancy: Occupancy;
@@ -54,7 +57,19 @@ export class Growth {
       this.#short = 0;
     }
     this.#short = poll(device, POLLIN, 0) === POLLIN ? this.#short + 1 : 0;
-    if (this.#short >= LOOKS) grow();
+    if (this.#short >= LOOKS && hasDescriptors(device)) grow();
     else this.#next();
   }
+}
+
+/** Whether a worker could be started: one that lacks a descriptor for it would die, and be taken for a bug. */
+function hasDescriptors(device: number): boolean {
+  const copies: number[] = [];
+  while (copies.length < OF_A_WORKER) {
+    const copy = dupCloexec(device);
+    if (copy < 0) break;
+    copies.push(copy);
+  }
+  for (const copy of copies) close(copy);
+  return copies.length === OF_A_WORKER;
 }

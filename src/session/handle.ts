@@ -2,7 +2,7 @@
 // one, whatever the message or the handler does: a malformed message gets its errno, an operation that is not served
 // ENOSYS, a handler that throws EIO. Replay, fuzzing and benchmarks enter here, and so does the worker's loop.
 
-import { EAGAIN, EINTR, EIO, ENAMETOOLONG, ENOSYS } from '../../protocol/errno.ts';
+import { EAGAIN, EINTR, EIO, EMFILE, ENAMETOOLONG, ENOSYS } from '../../protocol/errno.ts';
 import {
   type Dialect,
   fuse_getxattr_in,
@@ -55,6 +55,7 @@ export class Exchange implements Call {
   readonly #handlerOf: (Handler | undefined)[] = [];
   /** The faults that were logged in full already: a bug that every request meets must not fill the log with stacks. */
   readonly #known = new Set<string>();
+  #exhausted = false;
   readonly #isFree = (node: NodeId) => this.fs.table.isFree(node);
 
   constructor(options: ExchangeOptions) {
@@ -87,7 +88,8 @@ export class Exchange implements Call {
     let answer: number;
     try {
       const handler = this.#handlerOf[operation.opcode];
-      const result = handler === undefined ? unserved(operation) : handler(this);
+      let result = handler === undefined ? unserved(operation) : handler(this);
+      if (result === -EMFILE) result = this.#lackDescriptor(parker);
       if (result === PARKED && parker !== undefined) return this.#park(parker);
       answer = operation.answered ? reply.finish(request, result) : 0;
     } catch (error) {
@@ -104,6 +106,18 @@ export class Exchange implements Call {
   /** A message has come from the kernel. */
   refresh(): void {
     this.#options.parker?.refresh();
+  }
+
+  /** Whether a request could not have a descriptor since this was last asked. */
+  takeExhausted(): boolean {
+    const exhausted = this.#exhausted;
+    this.#exhausted = false;
+    return exhausted;
+  }
+
+  /** See `Parker.dueIn`. */
+  get dueIn(): number | undefined {
+    return this.#options.parker?.dueIn;
   }
 
   /** Cheap: asked after every request. */
@@ -131,6 +145,12 @@ export class Exchange implements Call {
     const asksSize = opcode === operations.GETXATTR.opcode || opcode === operations.LISTXATTR.opcode;
     const sizeOnly = asksSize && this.request.u32(fuse_getxattr_in.offsets.size) === 0;
     return printReply(operation, this.#options.reply.subarray(0, length), sizeOnly);
+  }
+
+  // An operation that fails changes nothing that its being begun again would not, and directories that nobody uses are about to give up theirs.
+  #lackDescriptor(parker: Parker | undefined): number {
+    this.#exhausted = true;
+    return parker?.waitForDescriptor(this.request.nodeid) ? PARKED : -EMFILE;
   }
 
   // Interrupts find a request in hand or parked. One that comes between the two is told to come again.

@@ -1,4 +1,4 @@
-// Requests that wait for a file lock (`locks=cluster`) without a worker, for as long as its holder likes. Nobody tells of what another
+// Requests that wait for a file lock (`locks=cluster`) without a worker, for as long as its holder likes, or a moment for a descriptor. Nobody tells of what another
 // host lets go, so each is tried again when its time has come, first after 5 ms and then ever more rarely; what this mount lets go is
 // told by `released`, and the first of those who wait for it are due at once.
 //
@@ -11,8 +11,8 @@ import { KIND, OWN, OWN_HEAD, PARKED, Places } from './places.ts';
 /** Places. For requests beyond these there is no lock to be had (ENOLCK). */
 const PLACES = 4096;
 
-/** Bytes of one place: a SETLKW, or the opening of a file by a name. */
-const PLACE_BYTES = 512;
+/** Bytes of one place: a SETLKW, or what names something; the longest is a SYMLINK. */
+const PLACE_BYTES = 4608;
 
 // Milliseconds between two tries. As many requests as wait, so many milliseconds may lie between the tries of one: a try takes some 20 µs.
 const FIRST_MS = 5;
@@ -21,10 +21,15 @@ const LAST_MS = 250;
 const NEXT = OWN_HEAD; // when the next one is due, or earlier
 const KNOCKED = OWN_HEAD + 1; // a message is under way that wakes a worker
 
+const WATCHED = OWN_HEAD + 2; // until when workers look after the time themselves
+
 const DUE = OWN;
 const DELAY = OWN + 1;
 const WANT = OWN + 2;
 const SINCE = OWN + 3;
+
+/** What they want who wait for a descriptor, beside what layers/locks.ts has them want. */
+export const WANTS_DESCRIPTOR = 8;
 
 /** Milliseconds of a clock that all threads share, 32 bits of them. */
 function now(): number {
@@ -77,6 +82,16 @@ export class LockWaits extends Places {
     return this.count === 0 ? undefined : (Atomics.load(this.words, NEXT) - now()) | 0;
   }
 
+  /** For so many milliseconds no worker waits for the kernel's next message longer than until a request is due. */
+  watch(milliseconds: number): void {
+    Atomics.store(this.words, WATCHED, (now() + milliseconds) | 0);
+  }
+
+  /** Whether they do. Cheap while no request lies here. */
+  get isWatched(): boolean {
+    return this.count > 0 && ((Atomics.load(this.words, WATCHED) - now()) | 0) > 0;
+  }
+
   /** Takes the due request that has waited longest. @returns the place, -1 when none is due */
   takeDue(worker: number): number {
     for (;;) {
@@ -120,10 +135,11 @@ export class LockWaits extends Places {
     if (next >= 0) this.#hasten(next);
   }
 
-  /** A file that somebody waits for; the kernel knows it as long as he does. */
+  /** A file whose lock somebody waits for; the kernel knows it as long as he does. */
   get file(): NodeId | undefined {
     for (let place = 0; place < this.high; place++) {
-      if ((this.state(place) & KIND) === PARKED) return this.nodeOf(place);
+      const isFile = this.get(place, WANT) !== WANTS_DESCRIPTOR;
+      if (isFile && (this.state(place) & KIND) === PARKED) return this.nodeOf(place);
     }
     return undefined;
   }

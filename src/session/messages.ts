@@ -41,8 +41,9 @@ export type WorkerMessage =
   | { readonly kind: 'ready' }
   /** It took a request while no worker was left waiting. */
   | { readonly kind: 'busy' }
-  | { readonly kind: 'descriptors-short' }
-  /** A request waits for a file lock. */
+  /** `exhausted`: there was none for a request. */
+  | { readonly kind: 'descriptors-short'; readonly exhausted: boolean }
+  /** A request waits for a file lock, or for a descriptor. */
   | { readonly kind: 'waiting' }
   /** A signal has come for a request that waits for room on the lower layers. */
   | { readonly kind: 'signalled' }

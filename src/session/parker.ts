@@ -2,7 +2,7 @@
 // are taken up into the same buffer. A request that is taken up again and has to wait for the same keeps its place and its turn.
 
 import type { NodeId } from '../../protocol/types.ts';
-import type { LockWaits } from './lockwaits.ts';
+import { type LockWaits, WANTS_DESCRIPTOR } from './lockwaits.ts';
 import type { LowerPlaces } from './lowerplaces.ts';
 import type { LowerWaits } from './lowerwaits.ts';
 import type { Parking } from './parking.ts';
@@ -12,6 +12,9 @@ const NONE = -1;
 
 /** File locks that are tried for between two messages from the kernel: who waits must not keep others from being served. */
 const MOST_TRIES = 32;
+
+/** Milliseconds that a request waits for a descriptor. */
+const DESCRIPTOR_PATIENCE_MS = 1000;
 
 export interface ParkerHooks {
   /** A request has begun to wait for a file lock: somebody must look after the time. */
@@ -91,6 +94,23 @@ export class Parker {
     if (!this.#settleIn(lower.waits)) return false;
     lower.waits.describe(this.#place, changes, this.#pid);
     return true;
+  }
+
+  /**
+   * Whether the request in hand is to be put aside until there may be a descriptor for it; not when it has waited long enough. The workers
+   * look after the time: the main thread may be waiting for the kernel, which may wait for this very request.
+   */
+  waitForDescriptor(node: NodeId): boolean {
+    if ((this.waited ?? 0) > DESCRIPTOR_PATIENCE_MS || !this.waitForLock(node, WANTS_DESCRIPTOR))
+      return false;
+    this.#waits.watch(2 * DESCRIPTOR_PATIENCE_MS);
+    return true;
+  }
+
+  /** Milliseconds after which a worker must look again whether a request may go on; undefined while the kernel's next message will do. */
+  get dueIn(): number | undefined {
+    const due = this.#waits.isWatched ? this.#waits.dueIn : undefined;
+    return due === undefined ? undefined : Math.max(due, 1);
   }
 
   /** Milliseconds that the request in hand has waited for a file lock; undefined at its first try. */

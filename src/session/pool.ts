@@ -87,6 +87,8 @@ export class Pool {
   readonly #workers: (Worker | undefined)[];
   #replacements = 0;
   #starting = 0;
+  /** Whether a start has failed for want of descriptors; told once. */
+  #lacked = false;
   #ending = false;
   #lost = false;
   /** Why the device can't be served any more, and why a worker died last. */
@@ -166,13 +168,22 @@ export class Pool {
         this.#receive(message);
       }
     });
+    let lacking = false;
     worker.on('error', (error) => {
+      lacking = starting && /\bEMFILE\b/.test(error.message);
+      if (lacking) {
+        if (!this.#lacked) this.#options.log.warn('worker_not_started', { reason: 'no descriptors' });
+        this.#lacked = true;
+        return;
+      }
       this.#death = error;
       this.#options.log.error('worker_died', { worker: index, error: error.stack ?? error.message });
     });
     worker.on('exit', () => {
       this.#workers[index] = undefined;
       started();
+      // It never served. While others do, it is tried again when there is need and there are descriptors.
+      if (lacking && this.size > 0) return;
       this.#exited(index, orderly ? undefined : thread);
     });
   }

@@ -27,8 +27,19 @@ export interface ServeOptions {
  */
 export function serve({ device, exchange, occupancy, descriptorBudget, tell }: ServeOptions): number {
   const { table } = exchange.fs;
+  const report = () => {
+    const exhausted = exchange.takeExhausted();
+    if ((exhausted || table.descriptors() > descriptorBudget) && occupancy.report())
+      tell({ kind: 'descriptors-short', exhausted });
+  };
   for (;;) {
     takeUpParked(device, exchange);
+    report();
+    const dueIn = exchange.dueIn;
+    if (dueIn !== undefined && !device.hasMessage(dueIn)) {
+      exchange.refresh();
+      continue;
+    }
     occupancy.wait();
     // Who waits for an answer often asks again at once, and waking a sleeping thread costs more than all that a worker does for a request.
     // One worker at a time therefore stays awake for a moment; where there is a single core, that would only be in the way.
@@ -41,7 +52,7 @@ export function serve({ device, exchange, occupancy, descriptorBudget, tell }: S
     if (length <= 0) return length;
     exchange.refresh();
     respond(device, exchange, length);
-    if (table.descriptors() > descriptorBudget && occupancy.report()) tell({ kind: 'descriptors-short' });
+    report();
   }
 }
 

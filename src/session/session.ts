@@ -142,7 +142,7 @@ export class Session {
   #receive(message: WorkerMessage): void {
     switch (message.kind) {
       case 'descriptors-short':
-        this.#eviction?.start();
+        this.#eviction?.start(message.exhausted);
         break;
       case 'inval-entry':
         this.#notifier.invalidateEntry(message.parent, message.name);

@@ -3,7 +3,7 @@
 import t from 'tap';
 import { EBUSY, EINVAL, EMFILE } from '../../protocol/errno.ts';
 import { ROOT_ID } from '../../src/inodes/table.ts';
-import { add, FILE, smallTable } from './support.ts';
+import { add, DIRECTORY, FILE, smallTable } from './support.ts';
 
 t.test('what a handle keeps', async (t) => {
   const table = smallTable();
@@ -29,6 +29,26 @@ t.test('what a handle keeps', async (t) => {
   t.equal(table.handleExtra(0), 0, 'nothing of the one before');
   t.equal(table.handlePositionHi(0), 0);
   t.equal(table.handleNode(0), ROOT_ID);
+});
+
+t.test('some descriptor numbers are never for files, more of them never for directories', async (t) => {
+  const table = smallTable();
+  const file = add(table, ROOT_ID, 'f', FILE, 10);
+  for (let fd = 0; fd < 16; fd++) {
+    t.notOk(table.openHandles.isFull(), `${fd} of 64`);
+    t.notOk(table.openHandles.isFull(table.descriptors()));
+    table.openHandle(fd, file, 0, 1);
+  }
+  t.ok(table.openHandles.isFull());
+  for (let fd = 16; fd < 26; fd++) {
+    t.notOk(table.openHandles.isFull(table.descriptors()), `${fd} of 64`);
+    const dir = add(table, ROOT_ID, `d${fd}`, DIRECTORY, fd);
+    table.setDir(dir, 0, fd, 0, fd, 0);
+  }
+  t.ok(table.openHandles.isFull(table.descriptors()));
+  table.closeHandle(0);
+  t.notOk(table.openHandles.isFull());
+  t.notOk(table.openHandles.isFull(table.descriptors()));
 });
 
 t.test('the list of a node', async (t) => {

@@ -46,6 +46,8 @@ export interface MountTestOptions {
   options?: string;
   /** Every message in the log. */
   debug?: boolean;
+  /** The daemon may have no more open descriptors than these, whatever it asks for. In the foreground only. */
+  descriptors?: number;
   /** Go into the background, as without -f. */
   background?: boolean;
   /** Needs root: skipped for others, also where mounting is required. */
@@ -203,15 +205,11 @@ class LiveMount implements Mounted {
       this.daemonPid = daemonOf(this.upper);
     } else {
       const hooked = this.#options.faults ? this.faults : undefined;
-      const args = [
-        ...(hooked?.args ?? []),
-        program,
-        this.#options.debug ? '-d' : '-f',
-        '-o',
-        words,
-        this.mnt,
-      ];
-      this.#daemon = spawn(process.execPath, args, {
+      const { descriptors: most, debug } = this.#options;
+      const limited = most === undefined ? [] : ['prlimit', `--nofile=${most}:${most}`];
+      const node = [process.execPath, ...(hooked?.args ?? []), program];
+      const [command = '', ...args] = [...limited, ...node, debug ? '-d' : '-f', '-o', words, this.mnt];
+      this.#daemon = spawn(command, args, {
         stdio: ['ignore', log, log],
         cwd: '/',
         env: cleanEnv(hooked?.env),

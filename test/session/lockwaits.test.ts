@@ -172,6 +172,30 @@ t.test(
   },
 );
 
+t.test(
+  'who lacks a descriptor is looked after by the workers, not by the clock, and not for long',
+  async (t) => {
+    const { parker, waits, begin, takeUp, due } = worker();
+    t.equal(parker.dueIn, undefined);
+    begin(1);
+    const start = performance.now();
+    t.ok(parker.waitForDescriptor(A));
+    parker.park();
+    t.ok((parker.dueIn ?? 0) >= 1, 'workers wait no longer than that');
+    t.equal(waits.file, undefined, 'it may be a directory, which the kernel sends no message about');
+    for (let waits = true; waits; ) {
+      due();
+      parker.refresh();
+      t.equal(takeUp(), 1);
+      waits = parker.waitForDescriptor(A);
+      if (waits) parker.park();
+    }
+    t.ok(performance.now() - start > 1000);
+    parker.done();
+    t.equal(parker.dueIn, undefined, 'as long as the kernel likes again');
+  },
+);
+
 t.test('a try for a lock that fails lets nothing go, and wakes nobody', async (t) => {
   const folder = t.testdir();
   releaseLayers(sampleLayers(folder));

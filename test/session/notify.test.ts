@@ -89,6 +89,18 @@ t.test('the oldest directories go until a tenth is free', async (t) => {
   kernel.unmount();
 });
 
+t.test('where there was none for a request, half of them go, however few they are', async (t) => {
+  const { kernel, notifier } = notifierOf();
+  await new Promise<void>((done) => {
+    const eviction = new Eviction({ table: tableOf(16), notifier, budget: 110, connection: undefined, done });
+    eviction.start(true);
+  });
+  for (let i = 0; i < 8; i++) kernel.receive();
+  t.notOk(kernel.hasMessage, '16, 12, 8');
+  close(kernel.device);
+  kernel.unmount();
+});
+
 t.test('when all is in use it rests until the next report, and it can be stopped', async (t) => {
   const { kernel, notifier } = notifierOf();
   const drain = setInterval(() => {
