@@ -2,6 +2,7 @@
 // environment, files, messages) reaches them: only code that is loaded into the process before ours can, `node --import`.
 
 export type FaultPoint =
+  | 'object.found'
   | 'copyup.temporary'
   | 'copyup.data'
   | 'copyup.metadata'

@@ -1,6 +1,6 @@
 // Questions that change nothing: access(2), readlink(2), statfs(2), and looking up `.` and `..` for who opens files by handle.
 
-import { EACCES, EINVAL, ENOENT, ESTALE } from '../../protocol/errno.ts';
+import { EACCES, ENOENT, ESTALE } from '../../protocol/errno.ts';
 import type { NodeId } from '../../protocol/types.ts';
 import { newNameRef, ROOT_ID } from '../inodes/table.ts';
 import { AT_EACCESS, AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW, S_IFDIR } from '../sys/constants.ts';
@@ -16,6 +16,7 @@ import {
   directoryDescriptor,
   isSameObject,
   newPlace,
+  openNow,
   openObject,
   placeItself,
 } from './locate.ts';
@@ -42,24 +43,13 @@ export function accessNode(fs: FileSystem, node: NodeId, mask: number): number {
 
 /** @returns the target's length in bytes, or a negative errno. Never copies anything up. */
 export function readLink(fs: FileSystem, node: NodeId, into: Uint8Array, size: number): number {
-  const found = placeItself(fs, node, at);
-  if (found === -ESTALE) return readNameless(fs, node, into, size);
-  if (found < 0) return found;
-  const length = readlinkat(at.dir, at.name, into, size);
-  // Removed, or replaced by something else, since it was found.
-  if (length === -ENOENT || length === -EINVAL) return readNameless(fs, node, into, size);
-  if (length !== -EACCES) return length;
-  // The caller may have come by another name than the one that we know, see openfound.ts.
-  const fd = openObject(fs, node, at);
-  if (fd < 0) return fd;
-  const again = readlinkat(fd, EMPTY, into, size);
-  close(fd);
-  return again;
-}
-
-function readNameless(fs: FileSystem, node: NodeId, into: Uint8Array, size: number): number {
-  const fd = anyDescriptor(fs, node);
-  return fd < 0 ? fd : readlinkat(fd, EMPTY, into, size);
+  // By a descriptor: another host may put something else in its place at any moment.
+  const fd = openNow(fs, node, at);
+  const kept = fd === -ESTALE ? anyDescriptor(fs, node) : fd;
+  if (kept < 0) return kept;
+  const length = readlinkat(kept, EMPTY, into, size);
+  if (fd >= 0) close(fd);
+  return length;
 }
 
 /** The upper layer's: the space that is left for what users write. */

@@ -18,6 +18,7 @@ import { type CString, EMPTY } from '../sys/cstring.ts';
 import { close, dupCloexec, openat } from '../sys/fd.ts';
 import { statx } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
+import { reach } from './faultpoint.ts';
 import type { FileSystem } from './filesystem.ts';
 import { FILE_HANDLE } from './handlekinds.ts';
 import { adoptName, copyOf, isLinked } from './linkindex.ts';
@@ -152,6 +153,21 @@ export function openObject(fs: FileSystem, node: NodeId, at: Place): number {
 }
 
 const opened = new Stat();
+
+/** The node's object, wherever it is by now: as `openObject`, also while a copy-up or a rename of ours is under way. `at` tells the place. */
+export function openNow(fs: FileSystem, node: NodeId, at: Place): number {
+  const fd = openPlaced(fs, node, at);
+  if (fd !== -ESTALE) return fd;
+  const settled = settle(fs, node);
+  return settled < 0 ? settled : openPlaced(fs, node, at);
+}
+
+function openPlaced(fs: FileSystem, node: NodeId, at: Place): number {
+  const found = placeItself(fs, node, at);
+  if (found < 0) return found;
+  reach('object.found');
+  return openObject(fs, node, at);
+}
 
 const identity: Identity = newIdentity();
 

@@ -8,8 +8,8 @@ import { close } from '../sys/fd.ts';
 import { procPath } from '../sys/path.ts';
 import { getxattr, listxattr, removexattr, setxattr } from '../sys/xattr.ts';
 import type { FileSystem } from './filesystem.ts';
-import { anyDescriptor, directoryDescriptor, newPlace, openObject, placeItself } from './locate.ts';
-import { lockNode, settle } from './locking.ts';
+import { anyDescriptor, directoryDescriptor, newPlace, openNow } from './locate.ts';
+import { lockNode } from './locking.ts';
 import { onEachSide } from './setattr.ts';
 
 /** GETXATTR. @param size bytes that the caller takes; 0 asks for the length. @returns the length or a negative errno. */
@@ -106,7 +106,7 @@ function onVisible(fs: FileSystem, node: NodeId, work: (fd: number) => number): 
     const fd = directoryDescriptor(fs, node);
     return fd < 0 ? fd : work(fd);
   }
-  const fd = openNow(fs, node);
+  const fd = openNow(fs, node, at);
   if (fd === -ESTALE) {
     const kept = anyDescriptor(fs, node);
     return kept < 0 ? kept : work(kept);
@@ -115,15 +115,4 @@ function onVisible(fs: FileSystem, node: NodeId, work: (fd: number) => number): 
   const result = work(fd);
   close(fd);
   return result;
-}
-
-function openNow(fs: FileSystem, node: NodeId): number {
-  const found = placeItself(fs, node, at);
-  const fd = found < 0 ? found : openObject(fs, node, at);
-  if (fd !== -ESTALE) return fd;
-  // A copy-up or a rename of ours may be under way.
-  const settled = settle(fs, node);
-  if (settled < 0) return settled;
-  const again = placeItself(fs, node, at);
-  return again < 0 ? again : openObject(fs, node, at);
 }
