@@ -255,6 +255,32 @@ t.test('names, types, attributes', async (t) => {
     t.equal(bench.outcome('GETXATTR', node, { size: 10 }, `user.${'x'.repeat(251)}`), 'ENAMETOOLONG');
     t.equal(bench.outcome('LISTXATTR', node, { size: 0xffff_ffff }), 'ok');
   }
+  // Offsets that no listing has given, and flags that nobody knows.
+  for (const dir of [1, both]) {
+    const fh = bench.ask('OPENDIR', dir, { flags: 0 }).structs?.fuse_open_out?.fh as number;
+    for (const operation of ['READDIR', 'READDIRPLUS'] as const) {
+      for (const offset of [1n, 7n, 4095n, 2n ** 32n, MAX - 1n, MAX, 2n ** 63n, 2n ** 64n - 1n]) {
+        const { error } = bench.ask(operation, dir, { fh, offset, size: 4096 });
+        t.match(error === 0 ? 'ok' : errnoName(-error), /^(?:ok|EINVAL)$/, `${operation} at ${offset}`);
+      }
+      t.equal(bench.outcome(operation, dir, { fh, offset: 0, size: 4096 }), 'ok', 'it goes on');
+    }
+    t.equal(bench.outcome('FSYNCDIR', dir, { fh, fsync_flags: 0xffff_ffff }), 'ok');
+    t.equal(bench.outcome('RELEASEDIR', dir, { fh, flags: 0xffff_ffff }), 'ok');
+  }
+  for (const [name, answer] of [
+    ['x'.repeat(256), 'ENAMETOOLONG'],
+    ['.migratefs', 'EPERM'],
+  ] as const) {
+    t.equal(bench.outcome('MKDIR', 1, { mode: 0o755, umask: 0 }, name), answer);
+    t.equal(bench.outcome('CREATE', 1, { flags: O_RDWR, mode: 0o644, umask: 0 }, name), answer);
+    t.equal(bench.outcome('SYMLINK', 1, undefined, name, 'target'), answer);
+    t.equal(bench.outcome('LINK', 1, { oldnodeid: file }, name), answer);
+    t.equal(bench.outcome('RENAME2', 1, { newdir: 1, flags: 0 }, 'in-lower', name), answer);
+  }
+  t.equal(bench.outcome('SYMLINK', 1, undefined, 'node', 'x'.repeat(4096)), 'ENAMETOOLONG');
+  for (const flags of [O_RDWR | 0x8000_0000, 3, 0x7fff_fffc])
+    t.match(bench.outcome('OPEN', file, { flags }), /^(?:ok|EINVAL)$/, `open flags ${flags}`);
   for (const name of ['node', 'new'])
     t.equal(bench.outcome('LOOKUP', 1, undefined, name), 'ENOENT', 'nothing was made');
   for (const nlookup of [2n ** 63n, 2n ** 64n - 1n]) {

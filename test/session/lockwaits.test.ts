@@ -193,6 +193,11 @@ t.test(
     t.ok(performance.now() - start > 1000);
     parker.done();
     t.equal(parker.dueIn, undefined, 'as long as the kernel likes again');
+    for (const want of [0, 1, 2, 16]) {
+      const lock = worker();
+      lock.wait(1, A, want);
+      t.equal(lock.waits.file, A, 'for who waits for a lock the clock knocks');
+    }
   },
 );
 
