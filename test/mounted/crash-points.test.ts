@@ -1,5 +1,5 @@
 // kill -9 of the daemon at each step of what takes several: the next mount shows the old name or the new one, the old file or its whole copy,
-// and nothing unfinished is left.
+// and nothing unfinished is left. As root alone: an ordinary user's daemon takes the same steps, and this takes its time.
 
 import { existsSync, linkSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import t, { type Test } from 'tap';
@@ -49,6 +49,7 @@ for (const names of [1, 2]) {
     t,
     `copying up a file with ${names} names`,
     {
+      root: true,
       faults: true,
       prepare: ({ lower: [lower] }) => {
         for (const point of points) {
@@ -84,6 +85,7 @@ await mountTest(
   t,
   'giving further names to a copy',
   {
+    root: true,
     faults: true,
     prepare: ({ lower: [lower] }) => {
       for (const dir of LINKS) {
@@ -112,6 +114,7 @@ await mountTest(
   t,
   'removing and renaming a file that hides another one',
   {
+    root: true,
     faults: true,
     prepare: ({ upper, lower: [lower] }) => {
       for (const name of ['r1', 'r2', 'm1', 'm2']) {
@@ -157,7 +160,7 @@ const look = (m: Mounted, dir: string) => treeDigest(`${m.mnt}/${dir}`, { times:
 await mountTest(
   t,
   'renaming and exchanging directories of three layers',
-  { faults: true, lowers: 2, prepare: directories },
+  { root: true, faults: true, lowers: 2, prepare: directories },
   async (t, m) => {
     const d = look(m, `${parent}/d`);
     const e = look(m, `${parent}/e`);
