@@ -72,9 +72,12 @@ export class ContentRun {
         ms,
       ),
     );
+    const said = await Promise.all(results);
+    const isRight = said.every((each) => each === 'ok');
     t.same(
-      await Promise.all(results),
+      said,
       this.#names.map(() => 'ok'),
+      isRight ? 'every byte' : `the daemon's last words:\n${m.log().slice(-3000)}`,
     );
     for (const name of this.#names.flatMap((name) => [`${name}.0`, `${name}.1`])) {
       const expected = readFileSync(`${m.dir}/${name}`);
