@@ -20,26 +20,26 @@ import { statx, unlinkat } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
 import { asideSuffix } from './aside.ts';
 import { isUnfinishedLinks, removeLinks } from './linkentries.ts';
-import type { FileSystemSetup } from './setup.ts';
+import { type FileSystemSetup, UPPER } from './setup.ts';
 
 const WORK = cstring('work');
 
 export function sweep(setup: FileSystemSetup, log: Log): void {
-  for (const { path, ours } of setup.layers) {
+  for (const [layer, { path, ours }] of setup.layers.entries()) {
     const fd = openat(ours, WORK, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd === -ENOENT) continue;
-    const swept = fd < 0 ? fd : sweepDirectory(fd, path, setup.host, log);
+    const swept = fd < 0 ? fd : sweepDirectory(fd, layer, path, setup.host, log);
     if (swept < 0) log.warn('sweep_failed', { layer: path, error: errnoName(-swept) });
     if (fd >= 0) close(fd);
   }
 }
 
 /** @returns 0, or the errno of reading the directory. */
-function sweepDirectory(dir: number, path: string, host: string, log: Log): number {
+function sweepDirectory(dir: number, layer: number, path: string, host: string, log: Log): number {
   return eachDirent(dir, ({ name, type }) => {
     if (!isLeftover(name, host)) return true;
     const report = { layer: path, name: name.subarray(0, -1) };
-    if (isOfAnother(dir, name)) {
+    if (mustStay(dir, layer, name)) {
       log.error('strange_file_kept', { ...report, mend: 'look whose it is, and move it back' });
       return true;
     }
@@ -54,11 +54,15 @@ function sweepDirectory(dir: number, path: string, host: string, log: Log): numb
 
 const stat = new Stat();
 
-/** Whether what was taken out of the way was not what it was meant to be, and the daemon died before it had put it back. */
-function isOfAnother(dir: number, name: CString): boolean {
+/**
+ * Whether what was out of the way when the daemon died may be wanted: what is not what it was meant to be, and had not been put back yet; and on
+ * the upper layer a copy that was being taken back (takeback.ts), which has no other link: it may be the only one.
+ */
+function mustStay(dir: number, layer: number, name: CString): boolean {
   const meant = textOf(name).match(/\.of-[0-9a-f]+$/)?.[0];
   if (meant === undefined) return false;
-  return statx(dir, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, stat) !== 0 || asideSuffix(stat) !== meant;
+  const found = statx(dir, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, stat);
+  return found !== 0 || asideSuffix(stat) !== meant || (layer === UPPER && stat.nlink <= 1);
 }
 
 function remove(dir: number, name: CString, isDirectory: boolean): number {
