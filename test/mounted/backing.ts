@@ -38,11 +38,20 @@ export interface Storage {
   remove: () => string | undefined;
 }
 
+// btrfs soon runs out of room for metadata where there is little in all; it then aborts a transaction and is read-only from there on.
+const usualSize = (backing: Backing): string => (backing === 'btrfs' ? '8G' : '1G');
+
 /**
  * Makes an empty storage at `path`, for everybody to go through.
- * @param size of the file system; image files are sparse. @param noteMount is told of a mount before it is made.
+ * @param mounts a file where a mount is noted before it is made
+ * @param size of the file system; image files are sparse. By default, more than a test fills
  */
-export function makeStorage(backing: Backing, path: string, size: string, mounts: string): Storage {
+export function makeStorage(
+  backing: Backing,
+  path: string,
+  mounts: string,
+  size = usualSize(backing),
+): Storage {
   mkdirSync(path);
   if (backing === 'dir') return { path, remove: () => undefined };
   appendFileSync(mounts, `${path}\n`);

@@ -36,7 +36,7 @@ export interface MountTestOptions {
   backing?: Backing;
   /** For the upper layer, if not the same. */
   upperBacking?: Backing;
-  /** Size of each file system that is made; default 1G, of which nothing is taken before it is used. */
+  /** Size of each file system that is made, of which nothing is taken before it is used; the default is more than a test fills. */
   size?: string;
   /** How many lower layers (default 1). */
   lowers?: number;
@@ -173,11 +173,11 @@ class LiveMount implements Mounted {
   }
 
   makeLayers(): void {
-    const { backing = 'dir', upperBacking = backing, size = '1G', lowers = 1 } = this.#options;
-    this.#storages.push(makeStorage(upperBacking, this.upper, size, this.#mountsFile));
+    const { backing = 'dir', upperBacking = backing, size, lowers = 1 } = this.#options;
+    this.#storages.push(makeStorage(upperBacking, this.upper, this.#mountsFile, size));
     for (let i = 0; i < lowers; i++) {
       this.lower.push(`${this.dir}/lower${lowers > 1 ? i + 1 : ''}`);
-      this.#storages.push(makeStorage(backing, this.lower[i] as string, size, this.#mountsFile));
+      this.#storages.push(makeStorage(backing, this.lower[i] as string, this.#mountsFile, size));
     }
   }
 
