@@ -1,5 +1,6 @@
 // One host copies a file up, and is stopped on the way, while another host does something with the same file. Whoever comes second sees what
-// the first has done; nothing is lost, and nothing that was deleted or renamed is there again.
+// the first has done; nothing is lost, and nothing that was deleted or renamed is there again. Defect 8: a late copier replaced a file that the
+// winner had changed, or brought one back that had been deleted.
 
 import { readFileSync, renameSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
 import t from 'tap';

@@ -1,5 +1,5 @@
 // A lower layer that hangs or fails: what the upper layer has stays usable, the error reaches who asked, and nothing is taken for missing.
-// (defects.md 26)
+// Defect 26: with one sick lower layer, files of the healthy upper layer could not be reached.
 
 import {
   appendFileSync,

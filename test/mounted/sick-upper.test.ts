@@ -1,5 +1,6 @@
 // A new storage that fails in the middle of a copy-up, at each of its steps, with errors that come late among them: the opener gets the
-// errno, the old file is as it was, and nothing is left over. (defects.md 5, 7)
+// errno, the old file is as it was, and nothing is left over. Defect 7: the copy was not synced, the result of close was not looked at, and
+// the old file was deleted. Defect 5 is in a file of its own, too.
 
 import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import t from 'tap';
