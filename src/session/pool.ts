@@ -90,6 +90,7 @@ export class Pool {
   /** Whether a start has failed for want of descriptors; told once. */
   #lacked = false;
   #ending = false;
+  #terminated = false;
   #lost = false;
   /** Why the device can't be served any more, and why a worker died last. */
   #failure: Error | undefined;
@@ -169,6 +170,7 @@ export class Pool {
       }
     });
     let lacking = false;
+    let told = false;
     worker.on('error', (error) => {
       lacking = starting && /\bEMFILE\b/.test(error.message);
       if (lacking) {
@@ -176,12 +178,15 @@ export class Pool {
         this.#lacked = true;
         return;
       }
+      told = true;
       this.#death = error;
       this.#options.log.error('worker_died', { worker: index, error: error.stack ?? error.message });
     });
-    worker.on('exit', () => {
+    worker.on('exit', (code) => {
       this.#workers[index] = undefined;
       started();
+      if (!orderly && !lacking && !told && !this.#terminated)
+        this.#options.log.error('worker_died', { worker: index, error: `exit code ${code}` });
       // It never served. While others do, it is tried again when there is need and there are descriptors.
       if (lacking && this.size > 0) return;
       this.#exited(index, orderly ? undefined : thread);
@@ -220,6 +225,7 @@ export class Pool {
 
   /** Makes the workers end that do not wait for the device. */
   terminate(): void {
+    this.#terminated = true;
     for (const worker of this.#workers) worker?.terminate();
   }
 

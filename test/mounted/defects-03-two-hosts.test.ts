@@ -3,20 +3,13 @@
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import t from 'tap';
-import type { FaultPoint } from '../../src/layers/faultpoint.ts';
+import { UNPUBLISHED } from './faults.ts';
 import { hostsTest, list } from './hosts.ts';
 import { whereIs } from './support.ts';
 
-const POINTS: FaultPoint[] = [
-  'copyup.temporary',
-  'copyup.data',
-  'copyup.metadata',
-  'copyup.synced',
-  'copyup.ready',
-];
 const SIZE = 300_000;
 
-for (const point of POINTS) {
+for (const point of UNPUBLISHED) {
   for (const sick of [undefined, 'upper'] as const) {
     const storage = sick === undefined ? 'a storage with O_TMPFILE' : 'a storage without it';
     await hostsTest(

@@ -1,6 +1,7 @@
 // Loaded into a daemon under test, in each of its threads, before the program: does at the fault points of src/layers/faultpoint.ts
-// what the test wants. MIGRATEFS_TEST_FAULTS names a directory; a file in it, named as the point, says `kill` or `pause`. A point that
-// pauses makes POINT.reached and goes on when the file is gone; each order is for one worker, which renames it to take it.
+// what the test wants. MIGRATEFS_TEST_FAULTS names a directory; a file in it, named as the point, says `kill` (the daemon), `exit` (the
+// worker ends there), `throw` (as a bug would) or `pause`. A point that pauses makes POINT.reached and goes on when the file is gone; each
+// order is for one worker, which renames it to take it.
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 
 const directory = process.env.MIGRATEFS_TEST_FAULTS;
@@ -23,5 +24,7 @@ globalThis[Symbol.for('migratefs.faultpoint')] = (point) => {
   if (order === undefined) return;
   writeFileSync(`${directory}/${point}.reached`, '');
   if (order === 'kill') process.kill(process.pid, 'SIGKILL');
+  if (order === 'exit') process.exit(1); // in a worker: of the thread
+  if (order === 'throw') throw new Error(`a bug at ${point}`);
   while (existsSync(`${directory}/${point}.taken`)) Atomics.wait(sleeper, 0, 0, 2);
 };

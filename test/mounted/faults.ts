@@ -7,6 +7,15 @@ import { until } from './processes.ts';
 
 const hook = fileURLToPath(new URL('fault-hook.mjs', import.meta.url));
 
+/** The steps of a copy-up until the copy is seen. */
+export const UNPUBLISHED: readonly FaultPoint[] = [
+  'copyup.temporary',
+  'copyup.data',
+  'copyup.metadata',
+  'copyup.synced',
+  'copyup.ready',
+];
+
 export interface Paused {
   /** Lets the worker go on. */
   go: () => void;
@@ -45,9 +54,14 @@ export class Faults {
     };
   }
 
+  /** The next worker that comes to the point kills the daemon, or ends, or throws what nobody expects. */
+  order(what: 'kill' | 'exit' | 'throw', point: FaultPoint): void {
+    writeFileSync(`${this.#dir}/${point}`, what);
+  }
+
   /** The daemon is killed by the next worker that comes to the point. */
   kill(point: FaultPoint): void {
-    writeFileSync(`${this.#dir}/${point}`, 'kill');
+    this.order('kill', point);
   }
 
   /** Takes all orders back; who is stopped goes on. */

@@ -5,6 +5,7 @@
 import { readFileSync, renameSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
 import t from 'tap';
 import type { FaultPoint } from '../../src/layers/faultpoint.ts';
+import { UNPUBLISHED } from './faults.ts';
 import { hostsTest, list } from './hosts.ts';
 import { type Mounted, whereIs } from './support.ts';
 
@@ -15,24 +16,16 @@ const aside = (m: Mounted) =>
     readFileSync(`${m.upper}/.migratefs/aside/${name}`, 'utf8'),
   );
 
-const BEFORE: FaultPoint[] = [
-  'copyup.temporary',
-  'copyup.data',
-  'copyup.metadata',
-  'copyup.synced',
-  'copyup.ready',
-];
-
 await hostsTest(
   t,
   'a host that is stopped in a copy-up goes on when another has finished the same file and written to it',
   {
     prepare: ({ lower: [lower] }) => {
-      for (const point of BEFORE) writeFileSync(`${lower}/${point}`, 'old\n');
+      for (const point of UNPUBLISHED) writeFileSync(`${lower}/${point}`, 'old\n');
     },
   },
   async (t, m) => {
-    for (const point of BEFORE) {
+    for (const point of UNPUBLISHED) {
       const stopped = m.a.faults.pause(point);
       const first = m.a.run(`echo a >>${point}`);
       const there = await stopped();
@@ -46,8 +39,8 @@ await hostsTest(
   },
 );
 
-for (const point of [...BEFORE, 'copyup.published', 'copyup.durable'] as FaultPoint[]) {
-  const published = !BEFORE.includes(point);
+for (const point of [...UNPUBLISHED, 'copyup.published', 'copyup.durable'] as FaultPoint[]) {
+  const published = !UNPUBLISHED.includes(point);
   await hostsTest(t, `stopped at ${point}, while another host works`, { prepare: file }, async (t, m) => {
     const [lower = ''] = m.lower;
     // Renamed.
