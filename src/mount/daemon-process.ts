@@ -40,7 +40,7 @@ export function toldConnection(fdinfo: string): number | undefined {
 
 /** Waits for its end, but not for ever: a detached mount may have users yet. */
 export async function gone(pid: number): Promise<void> {
-  for (const end = Date.now() + PATIENCE_MS; Date.now() < end; await sleep(LOOK_AGAIN_MS)) {
+  for (const end = performance.now() + PATIENCE_MS; performance.now() < end; await sleep(LOOK_AGAIN_MS)) {
     const state = tell(() => readFileSync(`/proc/${pid}/stat`, 'latin1'));
     // Field 3, after the name, which may hold anything: Z is a daemon that nobody has waited for yet.
     if (state === undefined || /^\d+ \(.*\) [ZX]/s.test(state)) return;
