@@ -37,7 +37,7 @@ export function recover(setup: FileSystemSetup, log: Log): void {
           if (isLeftover(name, setup.host)) names.push(name.slice());
           return true;
         });
-  if (read < 0) log.warn('recovery_failed', { layer: path, error: errnoName(-read) });
+  if (read < 0) log.error('recovery_failed', { layer: path, error: errnoName(-read) });
   for (const name of names) recoverOne(setup.layers, folder, name, log);
   if (folder >= 0) close(folder);
 }

@@ -87,14 +87,21 @@ const words = (list: string): string[] =>
     .filter((word) => word !== '')
     .sort();
 
-t.test('the events of the log', async (t) => {
-  const table = between('<!-- events -->', '<!-- /events -->');
-  const said = [...table.matchAll(/^\| `([\w-]+)`/gm)].map(([, name = '']) => name);
-  t.ok(said.length > 5);
+t.test('the events of the log, and their levels', async (t) => {
+  const docs = readFileSync(new URL('../../docs/log.md', import.meta.url), 'utf8');
+  const said = new Map<string, string>();
+  for (const [, names = '', level = ''] of docs.matchAll(/^\| (`[^|]+) \| (\w+) \|/gm)) {
+    for (const [, name = ''] of names.matchAll(/`([\w-]+)`/g)) said.set(name, level);
+  }
   const src = new URL('../../src/', import.meta.url);
   const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((name) =>
     name.endsWith('.ts'),
   );
   const code = files.map((name) => readFileSync(new URL(name, src), 'utf8')).join('\n');
-  for (const name of said) t.ok(code.includes(`'${name}'`), name);
+  const written = new Map<string, string>();
+  for (const [, level = '', name = ''] of code.matchAll(/[lL]og\)?\.(error|warn|info)\(\s*'(\w+)'/g))
+    written.set(name, level);
+  t.ok(written.size > 40);
+  for (const [name, level] of written) t.equal(said.get(name), level, name);
+  for (const name of said.keys()) t.ok(code.includes(`'${name}'`), `${name} exists`);
 });
