@@ -3,6 +3,8 @@
 
 export type FaultPoint =
   | 'object.found'
+  | 'permission.asked'
+  | 'directory.free'
   | 'copyup.temporary'
   | 'copyup.data'
   | 'copyup.metadata'

@@ -1,6 +1,6 @@
 // Whether the caller may, asked of the layer before the daemon does anything on its own account for him.
 
-import { ENOSYS, EPERM, EROFS } from '../../protocol/errno.ts';
+import { ENOENT, ENOSYS, EPERM, EROFS, ESTALE } from '../../protocol/errno.ts';
 import type { NodeId } from '../../protocol/types.ts';
 import {
   AT_EACCESS,
@@ -21,6 +21,7 @@ import { type CString, EMPTY } from '../sys/cstring.ts';
 import { close } from '../sys/fd.ts';
 import { faccessat, statx } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
+import { reach } from './faultpoint.ts';
 import type { FileSystem } from './filesystem.ts';
 import { isAppendOnly, isImmutable } from './guardflags.ts';
 import { openFound } from './openfound.ts';
@@ -29,7 +30,7 @@ import { side, topSide } from './sides.ts';
 /**
  * Whether the caller may open the lower file that was just found (attributes in `fs.stat`) with `flags`, asked by opening it as he would,
  * but for O_TRUNC: the layer's own word on modes, ACLs, immutable and append-only files.
- * @returns 0, -EACCES, -EPERM, or another negative errno.
+ * @returns 0, -EACCES, -EPERM, -ESTALE when it is not there any more, or another negative errno.
  */
 export function mayOpen(fs: FileSystem, dir: number, name: CString, flags: number): number {
   if (isImmutable(fs.stat)) return -EPERM;
@@ -37,6 +38,7 @@ export function mayOpen(fs: FileSystem, dir: number, name: CString, flags: numbe
   const refused = isAppendOnly(fs.stat) && cuts ? -EPERM : 0;
   // Truncating is writing, whatever the access mode says.
   const writes = (flags & O_TRUNC) !== 0 && (flags & O_ACCMODE) === O_RDONLY ? O_RDWR : flags & O_ACCMODE;
+  reach('permission.asked');
   const fd = openFound(fs, dir, name, writes | (flags & O_APPEND) | O_NONBLOCK);
   const result = fd < 0 ? settled(fs, fd) : refused;
   if (fd >= 0) close(fd);
@@ -77,8 +79,10 @@ export function mayTakeAway(fs: FileSystem, parent: NodeId, found: Stat): number
 
 const dir = new Stat();
 
+// What another host has taken away since it was found is not there for nobody: the kernel shall look the name up again.
 // A read-only layer does not tell, nor do kernels before 5.8 for another identity than the process's own (faccessat2): then the kernel's
 // check with our attributes is the word.
 function settled(fs: FileSystem, result: number): number {
+  if (result === -ENOENT) return -ESTALE;
   return (result === -EROFS || result === -ENOSYS) && fs.policy.permissions === 'default' ? 0 : result;
 }

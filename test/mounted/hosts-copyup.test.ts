@@ -39,6 +39,31 @@ await hostsTest(
   },
 );
 
+await hostsTest(
+  t,
+  'what another host brings up before the caller was asked for is opened and cut all the same',
+  {
+    prepare: ({ lower: [lower] }) => {
+      for (const name of ['x', 'y']) writeFileSync(`${lower}/${name}`, 'old\n');
+    },
+  },
+  async (t, m) => {
+    for (const [name, act, expected] of [
+      ['x', 'echo a >>x', 'old\nb\na\n'],
+      ['y', 'truncate -c -s 2 y', 'ol'],
+    ] as const) {
+      const asked = m.a.faults.pause('permission.asked');
+      const first = m.a.run(act);
+      const there = await asked();
+      t.equal(await m.b.run(`echo b >>${name}`), 'ok');
+      there.go();
+      t.equal(await first, 'ok');
+      t.equal(read(m, name), expected);
+      t.equal(whereIs(m, name), 'upper');
+    }
+  },
+);
+
 for (const point of [...UNPUBLISHED, 'copyup.published', 'copyup.durable'] as FaultPoint[]) {
   const published = !UNPUBLISHED.includes(point);
   await hostsTest(t, `stopped at ${point}, while another host works`, { prepare: file }, async (t, m) => {
