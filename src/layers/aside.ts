@@ -15,7 +15,7 @@ import { close, openat } from '../sys/fd.ts';
 import { renameat2, statx } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
 import type { FileSystem } from './filesystem.ts';
-import { moveNew } from './linkentries.ts';
+import { moveNew } from './movenew.ts';
 import { openPrivateOf, privateName } from './private.ts';
 
 /** Our private directory, open, and the name in it. */

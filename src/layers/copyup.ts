@@ -1,7 +1,17 @@
 // Copy-up: the object that a lower layer shows becomes one on the upper layer, under the same name, and leaves the lower one. Nothing is
 // removed before its copy is proven and published; a failure before that leaves everything as it was.
 
-import { EACCES, EBUSY, EEXIST, EIO, ENOENT, EPERM, errnoName } from '../../protocol/errno.ts';
+import {
+  EACCES,
+  EBADFD,
+  EBUSY,
+  EEXIST,
+  EIO,
+  ENOENT,
+  EPERM,
+  ESTALE,
+  errnoName,
+} from '../../protocol/errno.ts';
 import type { Int64, NodeId } from '../../protocol/types.ts';
 import {
   AT_EMPTY_PATH,
@@ -49,10 +59,11 @@ const ATTEMPTS = 5;
 /**
  * Brings the node's object to the upper layer if it is not there; the caller holds the node's lock and has been checked.
  * @param keep bytes of data that are wanted: all by default, 0 for O_TRUNC. @param at filled with the place on the upper layer.
- * @returns 0, -ESTALE when another object has the name by now, or the errno of whatever failed: the lower object is then as it was.
+ * @returns 0, -ESTALE when another object has the name by now or what is copied goes each time, or the errno of whatever failed: the lower object is then as it was.
  */
 export function copyUp(fs: FileSystem, node: NodeId, at: Place, keep: Int64 = ALL): number {
   const begun = begin(fs);
+  let last = -EBUSY;
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const found = placeItself(fs, node, at);
     if (found < 0) return found;
@@ -66,13 +77,19 @@ export function copyUp(fs: FileSystem, node: NodeId, at: Place, keep: Int64 = AL
     let result = fs.caller.asDaemon(() => copyOnce(fs, node, at, upper, source, keep));
     // A server that squashes root may let the file's own user do it.
     if (result === -EACCES || result === -EPERM) result = copyOnce(fs, node, at, upper, source, keep);
-    if (result !== 0 && result !== CHANGED && result !== -EEXIST)
+    last = isGone(result) ? -ESTALE : -EBUSY;
+    if (result !== 0 && result !== CHANGED && result !== -EEXIST && !isGone(result))
       return recordUnmigrated(fs, at, source, begun, result);
   }
   const found = placeItself(fs, node, at);
   if (found === 0 && at.layer === UPPER) return 0;
-  return found < 0 ? -EBUSY : recordUnmigrated(fs, at, fs.stat, begun, -EBUSY);
+  return found < 0 ? -EBUSY : recordUnmigrated(fs, at, fs.stat, begun, last);
 }
+
+// On network file systems an open source, too, is gone when another host has removed it (EBADFD: GlusterFS, which had put the opening off).
+const isGone = (result: number): boolean => GONE.includes(-result);
+
+const GONE: readonly number[] = [ENOENT, ESTALE, EBADFD];
 
 function copyOnce(fs: FileSystem, node: NodeId, at: Place, upper: number, source: Stat, keep: Int64): number {
   const started = performance.now();

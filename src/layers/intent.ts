@@ -34,8 +34,9 @@ export interface Spot {
 
 /** A step, of one layer. Objects are told by `identityOf`. */
 export interface Step {
-  /** The layer, by its root. */
+  /** The layer, by its root; and by its path, since the roots of network file systems are alike (inode 1 of each GlusterFS volume, no birth). */
   readonly layer: string;
+  readonly path?: string | undefined;
   /** What moves from `from` to `to`, and what moves the other way in an exchange. */
   readonly first?: string | undefined;
   readonly second?: string | undefined;
@@ -98,6 +99,7 @@ export class OpenIntent {
         const at = (end: End) => identityAt(side(fs, end.parent, layer), end.name);
         return {
           layer: identityAt((fs.layers[layer] as LayerSetup).fd, EMPTY) ?? '',
+          path: (fs.layers[layer] as LayerSetup).path,
           first: first ? at(from) : undefined,
           second: second ? at(to) : undefined,
           aside: aside && text(aside),

@@ -1,7 +1,7 @@
 // The links of one copied file that wait for its lower names: `.migratefs/links/KEY/1` … `N` on the upper layer, one for each name that
 // is still below. So the copy has as many links as its file has names in the merged tree, at every moment, and st_nlink needs no help.
 
-import { EEXIST, EINTR, EINVAL, ENOENT, ENOTEMPTY, ESTALE, EXDEV } from '../../protocol/errno.ts';
+import { EEXIST, EINTR, ENOENT, ENOTEMPTY, ESTALE } from '../../protocol/errno.ts';
 import {
   AT_FDCWD,
   AT_REMOVEDIR,
@@ -11,7 +11,6 @@ import {
   O_DIRECTORY,
   O_NOFOLLOW,
   O_RDONLY,
-  RENAME_NOREPLACE,
   STATX_BASIC_STATS,
 } from '../sys/constants.ts';
 import { type CString, cstring } from '../sys/cstring.ts';
@@ -20,6 +19,7 @@ import { close, fsync, openat } from '../sys/fd.ts';
 import { linkat, mkdirat, procPath, renameat2, statx, unlinkat } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
 import type { FileSystem } from './filesystem.ts';
+import { moveNew } from './movenew.ts';
 import { openPrivateOf, privateName } from './private.ts';
 import { UPPER } from './setup.ts';
 import { syncDirectory } from './sync.ts';
@@ -147,15 +147,6 @@ function takeOther(
 }
 
 const stat = new Stat();
-
-/** Renames a file to a name that nothing has. @returns 0, -EEXIST or a negative errno. */
-export function moveNew(from: number, name: CString, to: number, newName: CString): number {
-  const moved = renameat2(from, name, to, newName, RENAME_NOREPLACE);
-  // Some layers (NFS, GlusterFS) know no flags, some link where they do not rename.
-  if (moved !== -EINVAL && moved !== -EXDEV) return moved;
-  const linked = linkat(from, name, to, newName, 0);
-  return linked < 0 ? linked : unlinkat(from, name, 0);
-}
 
 /** Takes the directory of `key` away with all that is in it. @returns 0 or a negative errno. */
 export function removeEntries(ours: number, key: string): number {

@@ -29,7 +29,6 @@ import {
   entryPath,
   keyPath,
   makeEntries,
-  moveNew,
   publishEntries,
   removeEntries,
   takeBackEntries,
@@ -37,6 +36,7 @@ import {
 } from './linkentries.ts';
 import { reportSourceKept } from './migrated.ts';
 import { ensureSide } from './mirror.ts';
+import { moveNew } from './movenew.ts';
 import { carryLate } from './movinglocks.ts';
 import { openPrivateOf, oursOf } from './private.ts';
 import { quietly } from './quietly.ts';

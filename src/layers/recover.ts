@@ -11,13 +11,13 @@ import {
   O_PATH,
   O_RDONLY,
   RENAME_EXCHANGE,
-  RENAME_NOREPLACE,
 } from '../sys/constants.ts';
 import { type CString, cstring, EMPTY } from '../sys/cstring.ts';
 import { eachDirent } from '../sys/dirents.ts';
 import { close, dupCloexec, openat, read } from '../sys/fd.ts';
 import { renameat2, unlinkat } from '../sys/path.ts';
 import { type Intent, identityAt, type Spot, type Step } from './intent.ts';
+import { moveNewDirectory } from './movenew.ts';
 import type { FileSystemSetup, LayerSetup } from './setup.ts';
 import { UPPER } from './setup.ts';
 import { isLeftover } from './sweep.ts';
@@ -110,7 +110,8 @@ interface OpenStep extends Step {
 }
 
 function openStep(layers: readonly LayerSetup[], intent: Intent, step: Step): OpenStep | undefined {
-  const root = layers.find(({ fd }) => identityAt(fd, EMPTY) === step.layer);
+  const alike = layers.filter(({ fd }) => identityAt(fd, EMPTY) === step.layer);
+  const root = alike.length > 1 ? alike.find(({ path }) => path === step.path) : alike[0];
   if (root === undefined) return undefined;
   return {
     ...step,
@@ -158,10 +159,9 @@ function undo(step: OpenStep): Failure[] {
   let result = 0;
   if (isDone(step)) {
     const both = first !== undefined && second !== undefined;
-    result =
-      first !== undefined
-        ? renameat2(to, toName, from, fromName, both ? RENAME_EXCHANGE : RENAME_NOREPLACE)
-        : renameat2(from, fromName, to, toName, RENAME_NOREPLACE);
+    if (both) result = renameat2(to, toName, from, fromName, RENAME_EXCHANGE);
+    else if (first !== undefined) result = moveNewDirectory(to, toName, from, fromName);
+    else result = moveNewDirectory(from, fromName, to, toName);
   }
   if (result === 0) result = putAsideBack(step);
   if (result === 0) for (const dir of [from, to]) if (dir >= 0) syncDirectory(dir);
@@ -170,7 +170,7 @@ function undo(step: OpenStep): Failure[] {
 
 function putAsideBack({ aside, root, to, toName }: OpenStep): number {
   if (aside === undefined) return 0;
-  const result = withWork(root, (work) => renameat2(work, bytes(aside), to, toName, RENAME_NOREPLACE));
+  const result = withWork(root, (work) => moveNewDirectory(work, bytes(aside), to, toName));
   return result === -ENOENT ? 0 : result;
 }
 

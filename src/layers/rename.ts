@@ -24,7 +24,7 @@ import {
 } from '../sys/constants.ts';
 import type { CString } from '../sys/cstring.ts';
 import { close, openat } from '../sys/fd.ts';
-import { linkat, renameat2, statx, unlinkat } from '../sys/path.ts';
+import { renameat2, statx } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
 import { MOVED, untilFound } from './again.ts';
 import { bringUp, type End } from './bringup.ts';
@@ -40,6 +40,7 @@ import { lockTwo } from './locking.ts';
 import { writableSide } from './make.ts';
 import { ensureSide } from './mirror.ts';
 import { moveName } from './movename.ts';
+import { moveByLink } from './movenew.ts';
 import { mayChangeEntries, mayTakeAway } from './permission.ts';
 import { isPrivate } from './private.ts';
 import { forgetName } from './remove.ts';
@@ -211,9 +212,7 @@ const covering = new Stat();
 // Another host may have taken the name since it was found free, so the layer decides; some (NFS, GlusterFS) know no flags.
 function renameIn(from: number, name: CString, to: number, newName: CString, flags: number): number {
   const result = renameat2(from, name, to, newName, flags);
-  if (result !== -EINVAL || flags !== RENAME_NOREPLACE) return result;
-  const linked = linkat(from, name, to, newName, 0);
-  return linked < 0 ? linked : unlinkat(from, name, 0);
+  return result === -EINVAL && flags === RENAME_NOREPLACE ? moveByLink(from, name, to, newName) : result;
 }
 
 function pinTarget(fs: FileSystem, to: End): number {

@@ -10,7 +10,7 @@ import { statx, unlinkat } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
 import { type Aside, isHeldAside, putAsideBack, takeAside } from './aside.ts';
 import type { FileSystem } from './filesystem.ts';
-import { moveNew } from './linkentries.ts';
+import { moveNew } from './movenew.ts';
 import { openPrivateOf } from './private.ts';
 import { UPPER } from './setup.ts';
 import { unterminated } from './xattrpolicy.ts';

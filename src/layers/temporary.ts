@@ -13,25 +13,16 @@ import {
   O_PATH,
   O_RDWR,
   O_TMPFILE,
-  RENAME_NOREPLACE,
   S_IFDIR,
   S_IFLNK,
   S_IFREG,
 } from '../sys/constants.ts';
 import { type CString, cstring } from '../sys/cstring.ts';
 import { close, openat } from '../sys/fd.ts';
-import {
-  linkat,
-  mkdirat,
-  mknodat,
-  procPath,
-  readlinkat,
-  renameat2,
-  symlinkat,
-  unlinkat,
-} from '../sys/path.ts';
+import { linkat, mkdirat, mknodat, procPath, readlinkat, symlinkat, unlinkat } from '../sys/path.ts';
 import type { Stat } from '../sys/stat.ts';
 import type { FileSystem } from './filesystem.ts';
+import { moveNew, moveNewDirectory } from './movenew.ts';
 import { openPrivateOf, privateName } from './private.ts';
 
 /** An unpublished object. `fd` is open for reading and writing (regular files) or O_PATH (all else). */
@@ -102,22 +93,8 @@ function makeSpecial(
 export function publish(temporary: Temporary, dir: number, name: CString): number {
   const { named } = temporary;
   if (!named) return linkat(AT_FDCWD, procPath(temporary.fd), dir, name, AT_SYMLINK_FOLLOW);
-  const renamed = renameat2(named.dir, named.name, dir, name, RENAME_NOREPLACE);
-  if (renamed !== -EINVAL) return renamed;
-  // No RENAME_NOREPLACE (NFS, GlusterFS…). A directory cannot be linked; a rename of one never replaces anything but an empty one.
-  if (temporary.type === S_IFDIR) return renameDirectory(named.dir, named.name, dir, name);
-  const linked = linkat(named.dir, named.name, dir, name, 0);
-  if (linked < 0) return linked;
-  const unlinked = unlinkat(named.dir, named.name, 0);
-  return unlinked === -ENOENT ? 0 : unlinked;
-}
-
-function renameDirectory(work: number, temporary: CString, dir: number, name: CString): number {
-  const reserved = mkdirat(dir, name, 0o700);
-  if (reserved < 0) return reserved;
-  const renamed = renameat2(work, temporary, dir, name, 0);
-  if (renamed < 0) unlinkat(dir, name, AT_REMOVEDIR);
-  return renamed;
+  const move = temporary.type === S_IFDIR ? moveNewDirectory : moveNew;
+  return move(named.dir, named.name, dir, name);
 }
 
 /** Closes what a temporary holds, and removes it where it has not been published. */

@@ -1,9 +1,14 @@
-// The storages that mounted tests work on: plain directories, or file systems of their own: tmpfs, or an image file on a loop device.
+// The storages that mounted tests work on: plain directories, or file systems of their own: tmpfs, an image file on a loop device, or a
+// GlusterFS volume, which several hosts can mount.
 
 import { appendFileSync, existsSync, mkdirSync, rmdirSync, rmSync } from 'node:fs';
+import { Volume } from './gluster.ts';
 import { has, isRoot, must, run } from './tools.ts';
 
-export type Backing = 'dir' | 'tmpfs' | 'ext4' | 'xfs' | 'btrfs';
+export type Backing = 'dir' | 'tmpfs' | 'ext4' | 'xfs' | 'btrfs' | 'gluster';
+
+/** What a GlusterFS volume lies on. */
+const BRICKS = 'ext4';
 
 const MKFS: Record<string, string[]> = {
   ext4: ['mkfs.ext4', '-q', '-F', '-E', 'lazy_itable_init=1,lazy_journal_init=1,nodiscard'],
@@ -15,7 +20,11 @@ const MKFS: Record<string, string[]> = {
 export function backingMissing(backing: Backing): { reason: string; userCannot: boolean } | undefined {
   if (backing === 'dir') return undefined;
   if (!isRoot) return { reason: `root alone can mount ${backing}`, userCannot: true };
-  const mkfs = MKFS[backing]?.[0];
+  if (backing === 'gluster') {
+    const missing = ['glusterfsd', 'setfattr'].find((program) => !has(program));
+    if (missing !== undefined) return { reason: `no ${missing} here`, userCannot: false };
+  }
+  const mkfs = MKFS[backing === 'gluster' ? BRICKS : backing]?.[0];
   if (mkfs === undefined) return undefined;
   if (!has(mkfs)) return { reason: `no ${mkfs} here`, userCannot: false };
   if (!existsSync('/dev/loop-control')) return { reason: 'no loop devices here', userCannot: false };
@@ -34,6 +43,8 @@ export function unmountPath(path: string): string | undefined {
 
 export interface Storage {
   path: string;
+  /** Where another host has it: a network file system is mounted there once more, all else is the same directory. */
+  elsewhere: () => string;
   /** @returns what went wrong, or undefined */
   remove: () => string | undefined;
 }
@@ -43,18 +54,15 @@ const usualSize = (backing: Backing): string => (backing === 'btrfs' ? '8G' : '1
 
 /**
  * Makes an empty storage at `path`, for everybody to go through.
- * @param mounts a file where a mount is noted before it is made
+ * @param dir the test's own: what is mounted and started is noted in there for its guard
  * @param size of the file system; image files are sparse. By default, more than a test fills
  */
-export function makeStorage(
-  backing: Backing,
-  path: string,
-  mounts: string,
-  size = usualSize(backing),
-): Storage {
+export function makeStorage(backing: Backing, path: string, dir: string, size = usualSize(backing)): Storage {
+  if (backing === 'gluster') return makeVolume(path, dir, size);
   mkdirSync(path);
-  if (backing === 'dir') return { path, remove: () => undefined };
-  appendFileSync(mounts, `${path}\n`);
+  const elsewhere = () => path;
+  if (backing === 'dir') return { path, elsewhere, remove: () => undefined };
+  appendFileSync(`${dir}/mounts`, `${path}\n`);
   const image = `${path}.img`;
   if (backing === 'tmpfs') must('mount', ['-t', 'tmpfs', '-o', `size=${size},mode=755`, 'tmpfs', path]);
   else {
@@ -66,10 +74,37 @@ export function makeStorage(
   }
   return {
     path,
+    elsewhere,
     remove: () => {
       const error = unmountPath(path);
       if (error === undefined) rmSync(image, { force: true });
       return error;
     },
   };
+}
+
+function makeVolume(path: string, dir: string, size: string): Storage {
+  const bricks = makeStorage(BRICKS, `${path}-bricks`, dir, size);
+  const points: string[] = [];
+  let volume: Volume | undefined;
+  const mount = (point: string) => {
+    mkdirSync(point);
+    appendFileSync(`${dir}/mounts`, `${point}\n`);
+    volume?.mount(point);
+    points.push(point);
+    return point;
+  };
+  const remove = () => {
+    const errors = points.reverse().map(unmountPath);
+    volume?.end();
+    return [...errors, bricks.remove()].find((error) => error !== undefined);
+  };
+  try {
+    volume = new Volume(`${path}-volume`, bricks.path, `${dir}/pids`);
+    mount(path);
+  } catch (error) {
+    remove();
+    throw error;
+  }
+  return { path, elsewhere: () => mount(`${path}-${points.length + 1}`), remove };
 }

@@ -5,7 +5,7 @@ import { readdirSync } from 'node:fs';
 import type { Test } from 'tap';
 import { Faults } from './faults.ts';
 import { mountAgain } from './second.ts';
-import { cleanEnv, type Mounted, type MountTestOptions, mountTest } from './support.ts';
+import { type Backing, cleanEnv, type Mounted, type MountTestOptions, mountTest } from './support.ts';
 
 export interface Host {
   readonly mnt: string;
@@ -38,23 +38,31 @@ function host(mnt: string, faults: Faults): Host {
   return { mnt, faults, run };
 }
 
-/** A subtest over two mounts of the same layers that believe nothing for longer than a request. */
-export function hostsTest(
+/** What hosts meet on: directories of one machine, and a network file system that each of them mounts, where `renameat2` has no flags. */
+const BACKINGS: readonly Backing[] = ['dir', 'gluster'];
+
+/**
+ * Subtests over two mounts of the same layers that believe nothing for longer than a request, one on each kind of storage, or on the `backing` of
+ * `options` alone.
+ */
+export async function hostsTest(
   t: Test,
   name: string,
   options: MountTestOptions,
   body: (t: Test, m: Hosts) => Promise<void>,
-): Promise<unknown> {
-  const all = { ...options, faults: true, options: options.options ?? 'cache=none' };
-  return mountTest(t, name, all, async (t, m) => {
-    const faults = new Faults(`${m.dir}/faults-b`);
-    const mnt = await mountAgain(t, m, all.options, faults);
-    await body(t, Object.assign(m, { a: host(m.mnt, m.faults), b: host(mnt, faults) }));
-    for (const layer of [m.upper, ...m.lower]) {
-      t.same(list(`${layer}/.migratefs/work`), [], 'nothing unfinished is left');
-      t.same(list(`${layer}/.migratefs/links`), [], 'nothing waits for names that are gone');
-    }
-  });
+): Promise<void> {
+  for (const backing of options.backing === undefined ? BACKINGS : [options.backing]) {
+    const all = { ...options, backing, faults: true, options: options.options ?? 'cache=none' };
+    await mountTest(t, backing === 'dir' ? name : `${name}, on ${backing}`, all, async (t, m) => {
+      const faults = new Faults(`${m.dir}/faults-b`);
+      const mnt = await mountAgain(t, m, all.options, faults);
+      await body(t, Object.assign(m, { a: host(m.mnt, m.faults), b: host(mnt, faults) }));
+      for (const layer of [m.upper, ...m.lower]) {
+        t.same(list(`${layer}/.migratefs/work`), [], 'nothing unfinished is left');
+        t.same(list(`${layer}/.migratefs/links`), [], 'nothing waits for names that are gone');
+      }
+    });
+  }
 }
 
 /** The names in a directory; none where it is not there. */

@@ -72,6 +72,8 @@ export interface Mounted {
   /** The sick layer, and the directory behind it, where everything is well. */
   readonly sick: Sick;
   readonly behind: string;
+  /** The layers as one more host has them: mounts of its own where they lie on a network file system. */
+  elsewhere: () => { upper: string; lower: string[] };
   /** What the daemon has logged; of the foreground form only. */
   log: () => string;
   readonly daemonPid: number;
@@ -174,11 +176,16 @@ class LiveMount implements Mounted {
 
   makeLayers(): void {
     const { backing = 'dir', upperBacking = backing, size, lowers = 1 } = this.#options;
-    this.#storages.push(makeStorage(upperBacking, this.upper, this.#mountsFile, size));
+    this.#storages.push(makeStorage(upperBacking, this.upper, this.dir, size));
     for (let i = 0; i < lowers; i++) {
       this.lower.push(`${this.dir}/lower${lowers > 1 ? i + 1 : ''}`);
-      this.#storages.push(makeStorage(backing, this.lower[i] as string, this.#mountsFile, size));
+      this.#storages.push(makeStorage(backing, this.lower[i] as string, this.dir, size));
     }
+  }
+
+  elsewhere(): { upper: string; lower: string[] } {
+    const [upper = '', ...lower] = this.#storages.map((storage) => storage.elsewhere());
+    return { upper, lower };
   }
 
   /** Puts a sick file system over a layer, which is still there behind it. */
