@@ -1,0 +1,39 @@
+// A process of the exerciser of hosts (hosts-exerciser.c).
+
+import { spawn } from 'node:child_process';
+import { cleanEnv } from '../mounted/support.ts';
+
+export interface Exercise {
+  program: string;
+  /** Where its host has the tree. */
+  root: string;
+  /** What its own names, which are laid already, begin with. */
+  id: string;
+  seed: number;
+  seconds: number;
+}
+
+export interface Exercised {
+  /** 0, 3 when the mount has died, or -1 when it did not end. */
+  status: number;
+  /** What it has written down, and what it has said. */
+  output: string;
+  said: string;
+}
+
+export function exercise({ program, root, id, seed, seconds }: Exercise): Promise<Exercised> {
+  return new Promise((done, failed) => {
+    const args = ['run', root, id, `${seed}`, `${seconds}`];
+    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], env: cleanEnv(), cwd: '/' });
+    const timer = setTimeout(() => child.kill('SIGKILL'), seconds * 1000 + 60_000);
+    const parts: Buffer[] = [];
+    let said = '';
+    child.stdout.on('data', (data) => parts.push(data));
+    child.stderr.on('data', (data) => (said += data));
+    child.on('error', failed);
+    child.on('close', (status) => {
+      clearTimeout(timer);
+      done({ status: status ?? -1, output: Buffer.concat(parts).toString('latin1'), said });
+    });
+  });
+}
