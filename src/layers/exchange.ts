@@ -1,10 +1,13 @@
 // RENAME_EXCHANGE: what is no directory comes up to the upper layer first; then the two change places in every layer that has either, the
 // lowest first, so that what users see changes last. A failure is undone in the reverse order.
 
-import { EBUSY, ENOENT } from '../../protocol/errno.ts';
+import { EBUSY, EEXIST, ENOENT } from '../../protocol/errno.ts';
 import type { NodeId } from '../../protocol/types.ts';
 import { RENAME_EXCHANGE, RENAME_NOREPLACE } from '../sys/constants.ts';
 import { renameat2 } from '../sys/path.ts';
+import { MOVED } from './again.ts';
+import type { Announcement } from './announce.ts';
+import { announceMove, confirmMove } from './announcemove.ts';
 import { bringUp, type End } from './bringup.ts';
 import { reach } from './faultpoint.ts';
 import type { FileSystem } from './filesystem.ts';
@@ -16,7 +19,7 @@ import { begin, recordRenamed } from './journal.ts';
 import { mirrorForMove } from './mirror.ts';
 import { mayTakeAway } from './permission.ts';
 import { UPPER } from './setup.ts';
-import { allSides, refreshSides, side } from './sides.ts';
+import { allSides, refreshAbove, side } from './sides.ts';
 import { reportTorn } from './torn.ts';
 import { touch } from './touch.ts';
 
@@ -49,13 +52,29 @@ export function exchange(fs: FileSystem, from: End, to: End): number {
 }
 
 function exchangeLocked(fs: FileSystem, from: End, to: End): number {
+  const announced: Announcement[] = [];
+  try {
+    for (const end of [from, to]) {
+      const node = end.stat.isDirectory ? fs.table.find(end.parent, end.name) : 0;
+      const its = node ? announceMove(fs, node as NodeId, end) : undefined;
+      if (typeof its === 'number') return its;
+      if (its !== undefined) announced.push(its);
+    }
+    reach('exchange.announced');
+    return exchangeSides(fs, from, to, announced);
+  } finally {
+    for (const its of announced) its.end();
+  }
+}
+
+function exchangeSides(fs: FileSystem, from: End, to: End, announced: readonly Announcement[]): number {
   const a = layersOf(fs, from);
   const b = layersOf(fs, to);
   if (typeof a === 'number' || typeof b === 'number') return Math.min(Number(a), Number(b));
   const ready = Math.min(mirrorParents(fs, a, to), mirrorParents(fs, b, from));
   if (ready < 0) return ready;
   const exchanged = withoutHidden(fs, from, a, () =>
-    withoutHidden(fs, to, b, () => withIntent(fs, from, a, to, b)),
+    withoutHidden(fs, to, b, () => withIntent(fs, from, a, to, b, announced)),
   );
   if (exchanged < 0) return exchanged;
   const top = Math.min(a[0] as number, b[0] as number);
@@ -68,7 +87,7 @@ function layersOf(fs: FileSystem, end: End): readonly number[] | number {
   if (!end.stat.isDirectory) return [UPPER];
   const node = fs.table.find(end.parent, end.name) as NodeId;
   if (!node) return -EBUSY; // another host has just put it there
-  refreshSides(fs, node);
+  refreshAbove(fs, node);
   const sides = allSides(fs, node);
   return typeof sides !== 'number' && sides.length === 0 ? -ENOENT : sides;
 }
@@ -93,9 +112,16 @@ function withoutHidden(fs: FileSystem, end: End, layers: readonly number[], work
   return result;
 }
 
-function withIntent(fs: FileSystem, from: End, a: readonly number[], to: End, b: readonly number[]): number {
+function withIntent(
+  fs: FileSystem,
+  from: End,
+  a: readonly number[],
+  to: End,
+  b: readonly number[],
+  announced: readonly Announcement[],
+): number {
   const layers = fs.layers.map((_, layer) => layer).filter((layer) => a.includes(layer) || b.includes(layer));
-  if (layers.length === 1) return exchangeAll(fs, from, a, to, b);
+  if (layers.length === 1) return exchangeIn(fs, layers[0] as number, from, to, announced);
   const planned = layers.toReversed().map((layer) => ({
     layer,
     first: a.includes(layer),
@@ -106,6 +132,23 @@ function withIntent(fs: FileSystem, from: End, a: readonly number[], to: End, b:
   const result = exchangeAll(fs, from, a, to, b);
   intent?.end([from, to].flatMap(({ parent }) => layers.map((layer) => ({ parent, layer }))));
   return result;
+}
+
+/** In one layer it is one step. */
+function exchangeIn(
+  fs: FileSystem,
+  layer: number,
+  from: End,
+  to: End,
+  announced: readonly Announcement[],
+): number {
+  const both = [layer];
+  const result = exchangeAll(fs, from, both, to, both);
+  if (result < 0 || layer === UPPER) return result;
+  const confirmed = announced.map(confirmMove).find((each) => each < 0) ?? 0;
+  const back = confirmed < 0 ? moveIn(fs, layer, to, both, from, both) : 0;
+  if (back < 0) reportTorn(fs, layer, from.name, to.name, back);
+  return confirmed;
 }
 
 function exchangeAll(fs: FileSystem, from: End, a: readonly number[], to: End, b: readonly number[]): number {
@@ -119,7 +162,8 @@ function exchangeAll(fs: FileSystem, from: End, a: readonly number[], to: End, b
       const back = moveIn(fs, below, to, a, from, b);
       if (back < 0) reportTorn(fs, below, from.name, to.name, back);
     }
-    return result;
+    // Another host has moved one of them, or has put something there.
+    return result === -ENOENT || result === -EEXIST ? MOVED : result;
   }
   return 0;
 }

@@ -24,10 +24,13 @@ export type FaultPoint =
   | 'rename.found'
   | 'rename.hidden'
   | 'rename.moved'
+  | 'mirror.made'
+  | 'renamedir.announced'
   | 'renamedir.intent'
   | 'renamedir.cleared'
   | `renamedir.moved-${number}`
   | 'renamedir.done'
+  | 'exchange.announced'
   | `exchange.moved-${number}`;
 
 type Hook = (point: FaultPoint) => void;

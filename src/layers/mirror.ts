@@ -1,25 +1,27 @@
 // Directories that a layer lacks on the way to a new entry are made there with the owner, mode, ACLs, xattrs and times that the merged
 // tree shows. Each appears complete, by one rename out of our private directory, so that nobody ever meets one with other permissions.
 
-import { EACCES, EEXIST, ENOENT, ENOTDIR, EPERM, ESTALE, EXDEV } from '../../protocol/errno.ts';
+import { EACCES, EEXIST, ENOENT, ENOTDIR, EPERM, ESTALE, EXDEV, errnoName } from '../../protocol/errno.ts';
 import type { NodeId } from '../../protocol/types.ts';
-import { newIdentity, newNameRef } from '../inodes/table.ts';
+import { type NameRef, newIdentity, newNameRef } from '../inodes/table.ts';
 import { AT_EMPTY_PATH, AT_REMOVEDIR, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS } from '../sys/constants.ts';
 import { geteuid } from '../sys/credentials.ts';
 import { type CString, EMPTY } from '../sys/cstring.ts';
 import { close } from '../sys/fd.ts';
 import { mkdirat, statx, unlinkat } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
+import { Announcement } from './announce.ts';
 import { copyFlags } from './copyflags.ts';
 import { copyMetadata } from './copymeta.ts';
 import { isEmptySide } from './empty.ts';
+import { reach } from './faultpoint.ts';
 import type { FileSystem } from './filesystem.ts';
 import { quietly } from './quietly.ts';
 import { rebind } from './rebind.ts';
-import { adoptSide, liveSide, openSide, side, topSide } from './sides.ts';
+import { adoptSide, liveSide, openSide, side, stillNamed, topSide } from './sides.ts';
 import { syncDirectory } from './sync.ts';
 import { dropTemporary, makeTemporary, publish } from './temporary.ts';
-import { xattrPolicy } from './xattrpolicy.ts';
+import { unterminated, xattrPolicy } from './xattrpolicy.ts';
 
 /**
  * The descriptor of `node` in `layer`, made there if need be with its ancestors.
@@ -49,14 +51,23 @@ export function mirror(fs: FileSystem, node: NodeId, layer: number): number {
   if (hider < 0) return hider;
   const top = topSide(fs, node);
   if (top < 0) return top === -ENOENT ? -ESTALE : top;
+  const named = asEither(fs, () => stillNamed(fs, ref.parent, ref.bytes, node));
+  if (named < 0) return named;
   const source = side(fs, node, top);
-  const make = () => {
-    const entered = quietly(fs, ref.parent, parent, () => makeSide(fs, source, layer, parent, ref.bytes));
-    return entered === 0 ? syncDirectory(parent) : entered;
-  };
-  const made = asEither(fs, make);
-  if (made < 0 && made !== -EEXIST) return made;
-  return adoptMade(fs, node, layer, parent, ref.bytes, top);
+  const announced = Announcement.begin(fs, source, side(fs, ref.parent, top), ref.bytes);
+  try {
+    const make = () => {
+      const entered = quietly(fs, ref.parent, parent, () => makeSide(fs, source, layer, parent, ref.bytes));
+      return entered === 0 ? syncDirectory(parent) : entered;
+    };
+    const made = asEither(fs, make);
+    if (made < 0 && made !== -EEXIST) return made;
+    reach('mirror.made');
+    const met = announced?.meet() ?? 0;
+    return met < 0 ? met : adoptMade(fs, node, layer, parent, ref, top, made === 0);
+  } finally {
+    announced?.end();
+  }
 }
 
 /**
@@ -125,13 +136,33 @@ function adoptMade(
   node: NodeId,
   layer: number,
   parent: number,
-  name: CString,
+  { parent: above, bytes: name }: NameRef,
   top: number,
+  ours: boolean,
 ): number {
   const stat = new Stat();
   const fd = asEither(fs, () => openSide(parent, name, stat));
-  const kept = fd < 0 ? fd : adoptSide(fs, node, layer, fd, stat);
+  if (fd < 0) return fd === -ENOENT ? -ESTALE : fd;
+  // Another host may have renamed the directory meanwhile, and known nothing of this side of it.
+  const named = asEither(fs, () => stillNamed(fs, above, name, node));
+  if (named < 0) {
+    close(fd);
+    if (ours) asEither(fs, () => quietly(fs, above, parent, () => removeMade(fs, parent, name, stat)));
+    return named;
+  }
+  const kept = adoptSide(fs, node, layer, fd, stat);
   const identity = newIdentity();
   if (kept >= 0 && layer < top && fs.table.dirIdentity(node, layer, identity)) rebind(fs, node, identity);
   return kept;
+}
+
+/** Takes back what nobody has used, and who has renamed the directory has not taken along. */
+function removeMade(fs: FileSystem, parent: number, name: CString, made: Stat): number {
+  const now = new Stat();
+  const found = statx(parent, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, now);
+  if (found < 0 || !now.sameObject(made)) return found;
+  const removed = unlinkat(parent, name, AT_REMOVEDIR);
+  if (removed < 0 && removed !== -ENOENT)
+    fs.log.warn('renamed_directory_kept', { name: unterminated(name), error: errnoName(-removed) });
+  return removed;
 }

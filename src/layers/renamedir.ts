@@ -3,7 +3,12 @@
 
 import { EEXIST, EINVAL, EISDIR, ENOENT, ENOTDIR, ENOTEMPTY, ESTALE } from '../../protocol/errno.ts';
 import type { NodeId } from '../../protocol/types.ts';
-import { renameat2 } from '../sys/path.ts';
+import { AT_SYMLINK_NOFOLLOW, RENAME_NOREPLACE, STATX_BASIC_STATS } from '../sys/constants.ts';
+import { renameat2, statx } from '../sys/path.ts';
+import { Stat } from '../sys/stat.ts';
+import { MOVED } from './again.ts';
+import type { Announcement } from './announce.ts';
+import { announceMove, confirmMove } from './announcemove.ts';
 import type { End } from './bringup.ts';
 import { isEmpty } from './empty.ts';
 import { reach } from './faultpoint.ts';
@@ -14,7 +19,8 @@ import { mirrorForMove } from './mirror.ts';
 import { moveName } from './movename.ts';
 import { mayChangeEntries, mayTakeAway } from './permission.ts';
 import { forgetName, sidesOf } from './remove.ts';
-import { allSides, refreshSides, side } from './sides.ts';
+import { UPPER } from './setup.ts';
+import { allSides, liveSide, refreshAbove, side } from './sides.ts';
 import { TargetAside } from './targetaside.ts';
 import { reportTorn } from './torn.ts';
 import { touch } from './touch.ts';
@@ -35,12 +41,30 @@ export function renameDirectory(fs: FileSystem, from: End, to: End, flags: numbe
 
 function renameLocked(fs: FileSystem, from: End, to: End, flags: number): number {
   const node = fs.table.find(from.parent, from.name) as NodeId;
+  if (!node || (to.layer >= 0 && !fs.table.find(to.parent, to.name))) return -ESTALE;
+  const announced = announceMove(fs, node, from);
+  if (typeof announced === 'number') return announced;
+  try {
+    refreshAbove(fs, node);
+    const sides = allSides(fs, node);
+    if (typeof sides === 'number') return sides;
+    if (sides.length === 0) return -ENOENT; // removed by another host since it was found
+    reach('renamedir.announced');
+    return renameSides(fs, from, to, flags, sides, sides[0] === UPPER ? undefined : announced);
+  } finally {
+    announced?.end();
+  }
+}
+
+function renameSides(
+  fs: FileSystem,
+  from: End,
+  to: End,
+  flags: number,
+  sides: readonly number[],
+  announced: Announcement | undefined,
+): number {
   const old = fs.table.find(to.parent, to.name) as NodeId;
-  if (!node || (to.layer >= 0 && !old)) return -ESTALE;
-  refreshSides(fs, node);
-  const sides = allSides(fs, node);
-  if (typeof sides === 'number') return sides;
-  if (sides.length === 0) return -ENOENT; // removed by another host since it was found
   const ready = prepareTarget(fs, to, old, sides);
   if (ready < 0) return ready;
   const hidden = removeHiddenUnder(fs, from, sides);
@@ -54,12 +78,17 @@ function renameLocked(fs: FileSystem, from: End, to: End, flags: number): number
   reach('renamedir.intent');
   const cleared = to.layer >= 0 ? clearTarget(fs, to, old, isOneStep ? [] : replaced, aside) : 0;
   reach('renamedir.cleared');
-  const moved = cleared < 0 ? cleared : moveAll(fs, from, to, sides, flags);
+  let moved = cleared < 0 ? cleared : moveAll(fs, from, to, sides, flags);
+  if (moved === 0) {
+    moved = confirmMove(announced);
+    if (moved < 0) moveBack(fs, from, to, sides);
+  }
   if (moved === 0) aside.discard();
   else aside.putBack();
   reach('renamedir.done');
   intent?.end([from, to].flatMap(({ parent }) => sides.map((layer) => ({ parent, layer }))));
   if (moved < 0) return moved;
+  bringAlong(fs, from, to, sides);
   if (to.layer >= 0) forgetName(fs, to.parent, to.name, to.layer, to.stat, -1);
   moveName(fs, from, to);
   for (const parent of new Set([from.parent, to.parent])) touch(fs, parent, sides[0] as number);
@@ -114,7 +143,17 @@ function clearTarget(
 
 /** Entries that the source hides (a file of that name below a directory) would appear when it has gone. */
 function removeHiddenUnder(fs: FileSystem, from: End, sides: readonly number[]): number {
-  return removeHidden(fs, from.parent, from.name, sides[sides.length - 1] as number);
+  const lowest = sides[sides.length - 1] as number;
+  for (let layer = lowest + 1; layer < fs.layers.length; layer++) {
+    const dir = liveSide(fs, from.parent, layer);
+    const below = dir < 0 ? dir : statx(dir, from.name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, found);
+    if (below === -ENOENT) continue;
+    if (below < 0) return below;
+    // Nothing hides a directory here: it is a side that another host has made meanwhile.
+    if (found.isDirectory) return MOVED;
+    return removeHidden(fs, from.parent, from.name, lowest);
+  }
+  return 0;
 }
 
 function moveAll(fs: FileSystem, from: End, to: End, sides: readonly number[], flags: number): number {
@@ -130,6 +169,7 @@ function moveAll(fs: FileSystem, from: End, to: End, sides: readonly number[], f
       continue;
     }
     moveBack(fs, from, to, sides.slice(i + 1));
+    if (result === -ENOENT) return MOVED; // by another host
     return result === -EEXIST && flags === 0 ? -ENOTEMPTY : result === -EISDIR ? -ENOTDIR : result;
   }
   return 0;
@@ -141,3 +181,25 @@ function moveBack(fs: FileSystem, from: End, to: End, moved: readonly number[]):
     if (result < 0) reportTorn(fs, layer, from.name, to.name, result);
   }
 }
+
+/**
+ * A side that another host has made in an old storage since the sides were asked for, to move a file of that storage into the directory: it
+ * follows, unless the name is another directory's by now.
+ */
+function bringAlong(fs: FileSystem, from: End, to: End, sides: readonly number[]): void {
+  if (sides[0] !== UPPER || sides.length === fs.layers.length) return;
+  refreshAbove(fs, from.parent);
+  const upper = side(fs, from.parent, UPPER);
+  const again = upper < 0 ? upper : statx(upper, from.name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, found);
+  if (again !== -ENOENT) return;
+  for (let layer = UPPER + 1; layer < fs.layers.length; layer++) {
+    const old = sides.includes(layer) ? -ENOENT : side(fs, from.parent, layer);
+    if (old < 0 || statx(old, from.name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, found) < 0) continue;
+    if (!found.isDirectory) continue;
+    const target = mirrorForMove(fs, to.parent, layer);
+    const result = target < 0 ? target : renameat2(old, from.name, target, to.name, RENAME_NOREPLACE);
+    if (result < 0 && result !== -ENOENT) reportTorn(fs, layer, to.name, from.name, result);
+  }
+}
+
+const found = new Stat();

@@ -51,6 +51,15 @@ export function refreshSides(fs: FileSystem, node: NodeId): void {
   fs.table.setCheckedAt(node, now());
 }
 
+/** As `refreshSides`, of its parents too: a side that another host has just made lies in one of the parent's that this one may not know. */
+export function refreshAbove(fs: FileSystem, node: NodeId): void {
+  const ref = newNameRef();
+  for (let above = node; above !== ROOT_ID; above = ref.parent) {
+    refreshSides(fs, above);
+    if (!fs.table.nameOf(above, ref)) return;
+  }
+}
+
 /** The topmost layer that has the directory, from `from` down. @returns layer index, or a negative errno. */
 export function topSide(fs: FileSystem, node: NodeId, from = 0): number {
   for (let layer = from; layer < fs.layers.length; layer++) {
@@ -100,7 +109,8 @@ function findAgain(fs: FileSystem, node: NodeId, layer: number, fd: number): num
   const open = new Stat();
   if (statx(fd, EMPTY, AT_EMPTY_PATH, STATX_BASIC_STATS, open) === 0 && open.sameObject(there)) return fd;
   if (!there.isDirectory) return -ENOENT;
-  if (!isStillThere(fs, ref.parent, ref.bytes, node)) return -ESTALE;
+  const named = stillNamed(fs, ref.parent, ref.bytes, node);
+  if (named < 0) return named;
   const again = openSide(dir, ref.bytes, there);
   return again < 0 ? again : replaceSide(fs, node, layer, fd, again, there);
 }
@@ -193,7 +203,8 @@ function openChildSide(fs: FileSystem, parent: NodeId, name: CString, node: Node
   const result = statx(dir, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, stat);
   if (result < 0) return result;
   if (stat.type !== S_IFDIR) return -ENOTDIR;
-  if (!isStillThere(fs, parent, name, node)) return -ESTALE;
+  const named = stillNamed(fs, parent, name, node);
+  if (named < 0) return named;
   if (fs.table.openHandles.isFull(fs.table.descriptors()) && !hasSide(fs, node)) return -EMFILE;
   const fd = openSide(dir, name, stat);
   if (fd < 0 || isSide(fs, node, layer, stat)) return fd < 0 ? fd : adoptSide(fs, node, layer, fd, stat);
@@ -214,15 +225,19 @@ function isSide(fs: FileSystem, node: NodeId, layer: number, found: Stat): boole
 
 const known = newIdentity();
 
-// Another host may have moved the directory away and made a new one of that name: the sides must not be joined.
-function isStillThere(fs: FileSystem, parent: NodeId, name: CString, node: NodeId): boolean {
+/**
+ * Whether a directory still has its name in the topmost layer that is known to have it. Another host may have moved it away, and made a new one
+ * of that name: their sides must not be joined. @returns 0, -ESTALE when it has not, or the errno of a layer that cannot be asked.
+ */
+export function stillNamed(fs: FileSystem, parent: NodeId, name: CString, node: NodeId): number {
   const other = new Stat();
   const identity = newIdentity();
   for (let k = 0; k < fs.layers.length; k++) {
     if (fs.table.dirFd(node, k) < 0 || !fs.table.dirIdentity(node, k, identity)) continue;
     const dir = side(fs, parent, k);
-    if (dir < 0 || statx(dir, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, other) < 0) return false;
-    return other.inoLo === identity.inoLo && other.inoHi === identity.inoHi;
+    const found = dir < 0 ? dir : statx(dir, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, other);
+    if (found < 0) return found === -ENOENT ? -ESTALE : found;
+    return other.inoLo === identity.inoLo && other.inoHi === identity.inoHi ? 0 : -ESTALE;
   }
-  return true;
+  return 0;
 }

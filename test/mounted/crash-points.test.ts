@@ -198,3 +198,38 @@ await mountTest(
     t.match(m.log(), /event=rename_finished /);
   },
 );
+
+await mountTest(
+  t,
+  'renaming, and making something in, a directory of the old storage',
+  {
+    root: true,
+    faults: true,
+    prepare: ({ lower: [lower] }) => {
+      mkdirSync(`${lower}/${parent}/d`, { recursive: true });
+      writeFileSync(`${lower}/${parent}/d/f`, OLD);
+    },
+  },
+  async (t, m) => {
+    const [d, e] = [`${parent}/d`, `${parent}/e`];
+    const whole = look(m, d);
+    for (const point of ['renamedir.announced', 'renamedir.moved-1', 'renamedir.done'] as FaultPoint[]) {
+      const done = point !== 'renamedir.announced';
+      await killedAt(m, point, `mv -T ${d} ${e}`);
+      nothingLeft(t, m, point);
+      t.same(look(m, done ? e : d), whole, point);
+      t.equal(whereIs(m, done ? d : e), '');
+      if (done) run('mv', ['-T', e, d], { cwd: m.mnt });
+    }
+    t.notOk(existsSync(`${m.upper}/p`), 'the new storage has no side of it');
+    for (const name of ['one', 'two', 'three']) {
+      await killedAt(m, 'mirror.made', `echo new >${d}/${name}`);
+      nothingLeft(t, m, `mirror.made, ${name}`);
+      t.same(look(m, d), whole, 'a directory more is made each time, as it is below');
+    }
+    t.equal(run('bash', ['-c', `echo new >${d}/new; mv -T ${d} ${e}`], { cwd: m.mnt }).status, 0);
+    t.equal(readFileSync(`${m.mnt}/${e}/f`, 'utf8'), OLD);
+    t.equal(readFileSync(`${m.upper}/${e}/new`, 'utf8'), 'new\n');
+    t.equal(whereIs(m, d), '');
+  },
+);
