@@ -15,6 +15,7 @@ export type FaultPoint =
   | 'copyup.removed'
   | 'source.checked'
   | 'source.aside'
+  | 'takeback.aside'
   | 'link.found'
   | 'link.taken'
   | 'link.durable'

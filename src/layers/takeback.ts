@@ -9,6 +9,7 @@ import { close } from '../sys/fd.ts';
 import { statx, unlinkat } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
 import { type Aside, isHeldAside, putAsideBack, takeAside } from './aside.ts';
+import { reach } from './faultpoint.ts';
 import type { FileSystem } from './filesystem.ts';
 import { moveNew } from './movenew.ts';
 import { openPrivateOf } from './private.ts';
@@ -50,6 +51,7 @@ export function takeBack(
     }
     const aside = takeAside(fs, UPPER, upper, name, made);
     if (typeof aside === 'number') return aside;
+    reach('takeback.aside');
     const same = statx(aside.work, aside.name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, now);
     if (same < 0 || !now.sameObject(made)) return putAsideBack(aside, upper, name);
     let disposed = dispose(aside, now.nlink);

@@ -226,3 +226,31 @@ await hostsTest(
     t.same(aside(m).sort(), ['first\n', 'old\n']);
   },
 );
+
+await hostsTest(
+  t,
+  'a copy that was being taken back when the daemon died is kept: it may be the only one',
+  { prepare: file },
+  async (t, m) => {
+    const work = `${m.upper}/.migratefs/work`;
+    const published = m.a.faults.pause('copyup.durable');
+    m.a.faults.kill('takeback.aside');
+    const writer = m.a.run('[ -s x ]; echo more >>x');
+    const there = await published();
+    unlinkSync(`${m.lower[0]}/x`);
+    there.go();
+    t.not(await writer, 'ok');
+    await m.ended();
+    m.a.faults.clear();
+    for (const time of ['first', 'second']) {
+      await m.remount();
+      const [kept = '', ...more] = list(work);
+      t.same(more, [], `the ${time} mount`);
+      t.equal(readFileSync(`${work}/${kept}`, 'utf8'), 'old\n');
+      t.equal(whereIs(m, 'x'), '');
+      t.match(m.log(), new RegExp(`level=error event=strange_file_kept layer=.* name=${kept} `));
+    }
+    renameSync(`${work}/${list(work)[0]}`, `${m.upper}/x`);
+    t.equal(read(m, 'x'), 'old\n', 'moved back as the log says');
+  },
+);
