@@ -10,11 +10,13 @@ import {
   O_CLOEXEC,
   O_DIRECTORY,
   O_PATH,
+  O_RDONLY,
   STATX_BASIC_STATS,
 } from '../sys/constants.ts';
 import { geteuid } from '../sys/credentials.ts';
 import { cstring, EMPTY } from '../sys/cstring.ts';
-import { close, dup3, open } from '../sys/fd.ts';
+import { close, dup3, open, openat } from '../sys/fd.ts';
+import { leaveProject } from '../sys/ioctl.ts';
 import { mkdirat, statx, unlinkat } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
 import { copyTimes } from './copymeta.ts';
@@ -23,6 +25,7 @@ import { type LayerSetup, PRIVATE_NAME, UPPER } from './setup.ts';
 import { openSide } from './sides.ts';
 
 const NAME = cstring(PRIVATE_NAME);
+const DOT = cstring('.');
 const root = new Stat();
 const found = new Stat();
 
@@ -100,9 +103,18 @@ function make(layer: number): number {
   const ours = fd >= 0 && isOurs(found);
   if (!ours) unlinkat(layer, NAME, AT_REMOVEDIR); // a server that squashes root has given it to somebody else
   copyTimes(layer, root);
+  if (ours) openToProjects(fd);
   if (ours || fd < 0) return fd;
   close(fd);
   return -EACCES;
+}
+
+// A storage lets nothing of one quota project into a directory of another. Where it has no projects, or refuses, there is nothing to open.
+function openToProjects(ours: number): void {
+  const fd = openat(ours, DOT, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return;
+  leaveProject(fd);
+  close(fd);
 }
 
 const NOTHING = cstring('/proc/self/fdinfo');

@@ -2,7 +2,8 @@
 // capabilities), mode, xattrs (ACLs, capabilities, user, trusted, security), times to the nanosecond.
 
 import { ENODATA, ENOSYS, EOPNOTSUPP, EPERM, ERANGE } from '../../protocol/errno.ts';
-import { AT_EMPTY_PATH, AT_FDCWD, S_IFLNK } from '../sys/constants.ts';
+import { AT_EMPTY_PATH, AT_FDCWD, CAP_FOWNER, S_IFLNK } from '../sys/constants.ts';
+import { withoutCapability } from '../sys/credentials.ts';
 import { type CString, cstring, EMPTY } from '../sys/cstring.ts';
 import { chmod, fchownat, procPath, utimensat } from '../sys/path.ts';
 import type { Stat } from '../sys/stat.ts';
@@ -33,6 +34,14 @@ export function copyMetadata(source: number, target: number, stat: Stat, refused
   }
   result = copyXattrs(source, target, refused);
   return result < 0 ? result : copyTimes(target, stat);
+}
+
+/**
+ * Gives an empty copy to the source's owner before it gets its data: what it takes is charged to him from the first byte, and ends where his quota
+ * does. xfs lets whoever has CAP_FOWNER pass another user's quota in chown(2). @returns 0, -EDQUOT or another negative errno
+ */
+export function giveToOwner(target: number, { uid, gid }: Stat): number {
+  return withoutCapability(CAP_FOWNER, () => fchownat(target, EMPTY, uid, gid, AT_EMPTY_PATH));
 }
 
 /** Sets access and modification time of what a descriptor, O_PATH or not, holds. */

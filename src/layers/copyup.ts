@@ -31,7 +31,7 @@ import { statx, unlinkat } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
 import { CHANGED, type CopyReport, copyData } from './copydata.ts';
 import { canBeAppendOnly, copyFlags, makeAppendOnly } from './copyflags.ts';
-import { copyMetadata } from './copymeta.ts';
+import { copyMetadata, giveToOwner } from './copymeta.ts';
 import { reach } from './faultpoint.ts';
 import type { FileSystem } from './filesystem.ts';
 import { isAppendOnly, isImmutable } from './guardflags.ts';
@@ -102,7 +102,8 @@ function copyOnce(fs: FileSystem, node: NodeId, at: Place, upper: number, source
     return copy;
   }
   reach('copyup.temporary');
-  let result = isAppendOnly(source) ? canBeAppendOnly(copy.fd) : 0;
+  let result = giveToOwner(copy.fd, source);
+  if (result === 0 && isAppendOnly(source)) result = canBeAppendOnly(copy.fd);
   result ||= fill(fs, from, copy, at, source, keep, report);
   const linked = result === 0 && isLinked(source) ? linkCopy(fs, at.layer, source, copy) : undefined;
   if (typeof linked === 'number') result = linked;

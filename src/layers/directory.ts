@@ -11,6 +11,7 @@ import { DirentCursor } from '../sys/dirents.ts';
 import { close, dup3, ftruncate, getdents, lseek, memfd, open, pread, pwrite } from '../sys/fd.ts';
 import { procPath } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
+import { syncSides } from './durable.ts';
 import type { FileSystem } from './filesystem.ts';
 import { DIRECTORY_HANDLE } from './handlekinds.ts';
 import { copiesOf, type FindCopy } from './linklisting.ts';
@@ -19,7 +20,6 @@ import { anyDescriptor } from './locate.ts';
 import { isPrivate } from './private.ts';
 import { UPPER } from './setup.ts';
 import { allSides, side } from './sides.ts';
-import { syncDirectory } from './sync.ts';
 
 const DOT = cstring('.');
 const DOT_DOT = cstring('..');
@@ -235,8 +235,8 @@ function readSingle(fs: FileSystem, handle: number, offset: Int64, budget: numbe
   return 0;
 }
 
-/** FSYNCDIR: of the upper layer's directory, where entries are made; 0 where there is none. */
+/** FSYNCDIR: in each layer that has the directory, since names are removed and renamed in any. @returns 0 or the first layer's negative errno */
 export function syncOpenDirectory(fs: FileSystem, node: NodeId): number {
-  const upper = side(fs, node, UPPER);
-  return upper === -ENOENT ? 0 : upper < 0 ? upper : fs.caller.asDaemon(() => syncDirectory(upper));
+  const sides = allSides(fs, node);
+  return typeof sides === 'number' ? sides : syncSides(fs, [node], sides);
 }

@@ -9,6 +9,7 @@ import { MOVED } from './again.ts';
 import type { Announcement } from './announce.ts';
 import { announceMove, confirmMove } from './announcemove.ts';
 import { bringUp, type End } from './bringup.ts';
+import { syncSides } from './durable.ts';
 import { reach } from './faultpoint.ts';
 import type { FileSystem } from './filesystem.ts';
 import { withRoom } from './forget.ts';
@@ -129,8 +130,8 @@ function withIntent(
   }));
   const intent = OpenIntent.begin(fs, from, to, planned);
   if (typeof intent === 'number') return intent;
-  const result = exchangeAll(fs, from, a, to, b);
-  intent?.end([from, to].flatMap(({ parent }) => layers.map((layer) => ({ parent, layer }))));
+  const result = exchangeAll(fs, from, a, to, b, layers);
+  intent?.end([from.parent, to.parent], layers);
   return result;
 }
 
@@ -143,7 +144,7 @@ function exchangeIn(
   announced: readonly Announcement[],
 ): number {
   const both = [layer];
-  const result = exchangeAll(fs, from, both, to, both);
+  const result = exchangeAll(fs, from, both, to, both, both);
   if (result < 0 || layer === UPPER) return result;
   const confirmed = announced.map(confirmMove).find((each) => each < 0) ?? 0;
   const back = confirmed < 0 ? moveIn(fs, layer, to, both, from, both) : 0;
@@ -151,14 +152,24 @@ function exchangeIn(
   return confirmed;
 }
 
-function exchangeAll(fs: FileSystem, from: End, a: readonly number[], to: End, b: readonly number[]): number {
-  for (let layer = fs.layers.length - 1; layer >= UPPER; layer--) {
-    const result = moveIn(fs, layer, from, a, to, b);
+/** @param layers that have either, top first. */
+function exchangeAll(
+  fs: FileSystem,
+  from: End,
+  a: readonly number[],
+  to: End,
+  b: readonly number[],
+  layers: readonly number[],
+): number {
+  for (const layer of layers.toReversed()) {
+    // After a power cut the last step says whether all have been made (recover.ts).
+    let result = layer === layers[0] ? syncSides(fs, [from.parent, to.parent], layers.slice(1)) : 0;
+    result ||= moveIn(fs, layer, from, a, to, b);
     if (result === 0) {
       reach(`exchange.moved-${layer}`);
       continue;
     }
-    for (let below = layer + 1; below < fs.layers.length; below++) {
+    for (const below of layers.filter((other) => other > layer)) {
       const back = moveIn(fs, below, to, a, from, b);
       if (back < 0) reportTorn(fs, below, from.name, to.name, back);
     }
@@ -179,7 +190,6 @@ function moveIn(
 ): number {
   const [first, second] = a.includes(layer) ? [from, to] : [to, from];
   const both = a.includes(layer) && b.includes(layer);
-  if (!both && !a.includes(layer) && !b.includes(layer)) return 0;
   const flags = both ? RENAME_EXCHANGE : RENAME_NOREPLACE;
   return renameat2(
     side(fs, first.parent, layer),

@@ -11,6 +11,7 @@ import { close } from '../sys/fd.ts';
 import { statx } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
 import { type Aside, putAsideBack, takeAside } from './aside.ts';
+import { syncSide } from './durable.ts';
 import type { FileSystem } from './filesystem.ts';
 import { mayRemoveFor, removeHiddenIn } from './hidden.ts';
 import { keepLinked, removeHiddenName } from './linkindex.ts';
@@ -48,6 +49,7 @@ export class HiddenAside {
     return 0;
   }
 
+  // A power cut after the name has changed must not bring back what was hidden: so it is gone from the disk first.
   #takeIn(layer: number, dir: number, above: number): number {
     const [fs, parent, name] = [this.#fs, this.#parent, this.#name];
     const found = statx(dir, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS | STATX_BTIME, stat);
@@ -62,10 +64,11 @@ export class HiddenAside {
       });
       if (typeof taken !== 'number') {
         this.#waiting.push(taken);
-        return 0;
+        return syncSide(fs, parent, layer);
       }
     }
-    return removeHiddenIn(fs, parent, name, layer, dir);
+    const removed = removeHiddenIn(fs, parent, name, layer, dir);
+    return removed < 0 ? removed : syncSide(fs, parent, layer);
   }
 
   /** The name has changed: nothing hidden is wanted any more. */

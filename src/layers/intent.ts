@@ -20,6 +20,7 @@ import { close, fsync, openat, write } from '../sys/fd.ts';
 import { statx, unlinkat } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
 import type { End } from './bringup.ts';
+import { syncSides } from './durable.ts';
 import type { FileSystem } from './filesystem.ts';
 import { openPrivateOf, privateName } from './private.ts';
 import { type LayerSetup, UPPER } from './setup.ts';
@@ -113,15 +114,11 @@ export class OpenIntent {
     });
   }
 
-  /** @param touched the layers whose steps must last longer than the record. */
-  end(touched: readonly { readonly parent: NodeId; readonly layer: number }[]): void {
+  /** @param parents, in all of `layers`: where the steps were made, which must last longer than the record. */
+  end(parents: readonly NodeId[], layers: readonly number[]): void {
     const fs = this.#fs;
+    let result = syncSides(fs, parents, layers);
     fs.caller.asDaemon(() => {
-      let result = 0;
-      for (const { parent, layer } of touched) {
-        const dir = side(fs, parent, layer);
-        if (dir >= 0) result = Math.min(result, syncDirectory(dir));
-      }
       const folder = result < 0 ? result : openPrivateOf(fs, UPPER, 'intents');
       if (folder >= 0) {
         result = unlinkat(folder, this.#name, 0);

@@ -2,6 +2,7 @@
 // the old or the new content, and nothing that was hidden under the source's name appears.
 
 import {
+  EACCES,
   EEXIST,
   EINVAL,
   EISDIR,
@@ -10,7 +11,6 @@ import {
   EPERM,
   EROFS,
   EXDEV,
-  errnoName,
 } from '../../protocol/errno.ts';
 import type { NodeId } from '../../protocol/types.ts';
 import {
@@ -32,7 +32,6 @@ import { exchange } from './exchange.ts';
 import { reach } from './faultpoint.ts';
 import type { FileSystem } from './filesystem.ts';
 import { mayGrow, mayLoseName } from './guardflags.ts';
-import { removeHidden } from './hidden.ts';
 import { HiddenAside } from './hiddenaside.ts';
 import { begin, recordRenamed } from './journal.ts';
 import { locate } from './locate.ts';
@@ -47,9 +46,9 @@ import { forgetName } from './remove.ts';
 import { renameDirectory } from './renamedir.ts';
 import { UPPER } from './setup.ts';
 import { liveSide, refreshSides, side } from './sides.ts';
+import { dropOldTargets, supersedes, syncContent } from './supersede.ts';
 import { reportTorn } from './torn.ts';
 import { touch } from './touch.ts';
-import { unterminated } from './xattrpolicy.ts';
 
 /**
  * RENAME and RENAME2.
@@ -167,8 +166,11 @@ function moveWithin(
   const taken = hidden.take(layer);
   if (taken < 0) return taken;
   reach('rename.hidden');
+  const synced = supersedes(layer, to) ? syncContent(fs, dir, from) : 0;
+  const isOpen = synced !== -EACCES && synced !== -EPERM;
   const pin = pinTarget(fs, to);
-  let result = renameIn(dir, from.name, target, to.name, flags);
+  let result = isOpen ? synced : 0;
+  result ||= renameIn(dir, from.name, target, to.name, flags);
   if (result === 0) result = checkShown(fs, layer, from, dir, to, target);
   // What another host has taken away meanwhile was what users saw, and shall not come back either.
   if (result === 0 || result === -ENOENT) hidden.discard();
@@ -180,7 +182,7 @@ function moveWithin(
   reach('rename.moved');
   if (to.layer >= 0) forgetName(fs, to.parent, to.name, to.layer, to.stat, pin);
   moveName(fs, from, to);
-  dropOldTargets(fs, layer, to);
+  dropOldTargets(fs, layer, to, isOpen);
   touch(fs, from.parent, layer);
   if (to.parent !== from.parent) touch(fs, to.parent, layer);
   return 0;
@@ -218,12 +220,4 @@ function renameIn(from: number, name: CString, to: number, newName: CString, fla
 function pinTarget(fs: FileSystem, to: End): number {
   const dir = to.layer < 0 ? -1 : side(fs, to.parent, to.layer);
   return dir < 0 ? -1 : openat(dir, to.name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-}
-
-// The rename has happened and shows the new content; what is left below it must not come back when the new file is deleted natively.
-function dropOldTargets(fs: FileSystem, layer: number, to: End): void {
-  const result = removeHidden(fs, to.parent, to.name, layer);
-  if (result < 0) {
-    fs.log.warn('hidden_copy_kept', { name: unterminated(to.name), error: errnoName(-result) });
-  }
 }

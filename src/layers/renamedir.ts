@@ -10,6 +10,7 @@ import { MOVED } from './again.ts';
 import type { Announcement } from './announce.ts';
 import { announceMove, confirmMove } from './announcemove.ts';
 import type { End } from './bringup.ts';
+import { syncSides } from './durable.ts';
 import { isEmpty } from './empty.ts';
 import { reach } from './faultpoint.ts';
 import type { FileSystem } from './filesystem.ts';
@@ -73,21 +74,26 @@ function renameSides(
   // In one layer alone rename(2) is one step, and replaces an empty directory in it.
   const isOneStep = sides.length === 1 && replaced.every((layer) => layer === sides[0]);
   const aside = new TargetAside(fs, to.parent, to.name);
-  const intent = isOneStep ? undefined : OpenIntent.begin(fs, from, to, plan(sides, replaced, aside));
+  const steps = isOneStep ? [] : plan(sides, replaced, aside);
+  const intent = isOneStep ? undefined : OpenIntent.begin(fs, from, to, steps);
   if (typeof intent === 'number') return intent;
   reach('renamedir.intent');
   const cleared = to.layer >= 0 ? clearTarget(fs, to, old, isOneStep ? [] : replaced, aside) : 0;
   reach('renamedir.cleared');
-  let moved = cleared < 0 ? cleared : moveAll(fs, from, to, sides, flags);
+  const others = steps.slice(0, -1).map(({ layer }) => layer);
+  let moved = cleared < 0 ? cleared : moveAll(fs, from, to, sides, others, flags);
   if (moved === 0) {
     moved = confirmMove(announced);
     if (moved < 0) moveBack(fs, from, to, sides);
   }
-  if (moved === 0) aside.discard();
-  else aside.putBack();
+  if (moved < 0) aside.putBack();
   reach('renamedir.done');
-  intent?.end([from, to].flatMap(({ parent }) => sides.map((layer) => ({ parent, layer }))));
+  intent?.end(
+    [from.parent, to.parent],
+    steps.map(({ layer }) => layer),
+  );
   if (moved < 0) return moved;
+  aside.discard();
   bringAlong(fs, from, to, sides);
   if (to.layer >= 0) forgetName(fs, to.parent, to.name, to.layer, to.stat, -1);
   moveName(fs, from, to);
@@ -156,12 +162,22 @@ function removeHiddenUnder(fs: FileSystem, from: End, sides: readonly number[]):
   return 0;
 }
 
-function moveAll(fs: FileSystem, from: End, to: End, sides: readonly number[], flags: number): number {
+/** @param others the layers in which something has changed before the topmost of `sides` moves. */
+function moveAll(
+  fs: FileSystem,
+  from: End,
+  to: End,
+  sides: readonly number[],
+  others: readonly number[],
+  flags: number,
+): number {
   for (let i = sides.length - 1; i >= 0; i--) {
     const layer = sides[i] as number;
     const old = side(fs, from.parent, layer);
     const target = side(fs, to.parent, layer);
-    let result = renameat2(old, from.name, target, to.name, flags);
+    // After a power cut the last step says whether all have been made (recover.ts).
+    let result = i === 0 ? syncSides(fs, [from.parent, to.parent], others) : 0;
+    result ||= renameat2(old, from.name, target, to.name, flags);
     // Layers without flags (NFS, GlusterFS) at least never replace anything but an empty directory.
     if (result === -EINVAL && flags !== 0) result = renameat2(old, from.name, target, to.name, 0);
     if (result === 0) {

@@ -71,7 +71,7 @@ export const handlers: Record<ServedOperation, Handler> = {
   READDIR: readingOn(asCaller(directories.READDIR)),
   READDIRPLUS: listing(asCaller(directories.READDIRPLUS)),
   RELEASEDIR: directories.RELEASEDIR,
-  FSYNCDIR: asCaller(directories.FSYNCDIR),
+  FSYNCDIR: listing(asCaller(directories.FSYNCDIR)),
   SYNCFS: asCaller(directories.SYNCFS),
   GETXATTR: showing(asCaller(xattrs.GETXATTR)),
   LISTXATTR: showing(asCaller(xattrs.LISTXATTR)),

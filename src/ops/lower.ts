@@ -65,7 +65,7 @@ function isForWriting({ request }: Call): boolean {
   return (flags & O_ACCMODE) !== O_RDONLY || (flags & O_TRUNC) !== 0;
 }
 
-/** It lists a directory. What has been collected by the first read lies in memory; READDIRPLUS looks each name up besides. */
+/** It lists a directory, or makes it durable. What has been collected by the first read lies in memory; READDIRPLUS looks each name up besides. */
 export const listing = (handler: Handler): Handler =>
   bounded(({ request, fs }) => mayHaveLowerSide(fs, request.nodeid), never, handler);
 

@@ -99,3 +99,21 @@ export function dropCapability(bit: number): number {
   capSets[effective + 1] = (capSets[effective + 1] as number) & others;
   return outcome(c_capability(SYS_capset, capHeader, capSets));
 }
+
+/** Does `work` without a capability (CAP_*) in the calling thread's effective set, which is then as it was. */
+export function withoutCapability<T>(bit: number, work: () => T): T {
+  const word = bit < 32 ? 0 : 3;
+  const known = outcome(c_capability(SYS_capget, capHeader, capSets));
+  const before = capSets[word] as number;
+  const mask = 1 << (bit & 31);
+  if (known < 0 || (before & mask) === 0) return work();
+  capSets[word] = before & ~mask;
+  c_capability(SYS_capset, capHeader, capSets);
+  try {
+    return work();
+  } finally {
+    c_capability(SYS_capget, capHeader, capSets);
+    capSets[word] = (capSets[word] as number) | mask;
+    c_capability(SYS_capset, capHeader, capSets);
+  }
+}

@@ -27,6 +27,7 @@ export const FS_NOCOW_FL = 0x0080_0000;
 // Of struct fsxattr
 export const FS_XFLAG_IMMUTABLE = 0x08;
 export const FS_XFLAG_APPEND = 0x10;
+export const FS_XFLAG_PROJINHERIT = 0x200;
 
 const word = new Int32Array(new ArrayBuffer(8));
 const wordBytes = new Uint8Array(word.buffer);
@@ -43,4 +44,16 @@ export function setFileFlags(fd: number, flags: number): number {
   word[0] = flags;
   word[1] = 0;
   return ioctl(fd, FS_IOC_SETFLAGS, wordBytes);
+}
+
+const attributes = new Uint32Array(28 / 4); // struct fsxattr, whose first word is the FS_XFLAG_* bits
+const attributesBytes = new Uint8Array(attributes.buffer);
+
+/** What is made in a directory from now on is in no quota project of its. 0, or a negative errno. */
+export function leaveProject(dir: number): number {
+  const known = ioctl(dir, FS_IOC_FSGETXATTR, attributesBytes);
+  const flags = attributes[0] as number;
+  if (known < 0 || (flags & FS_XFLAG_PROJINHERIT) === 0) return known;
+  attributes[0] = flags & ~FS_XFLAG_PROJINHERIT;
+  return ioctl(dir, FS_IOC_FSSETXATTR, attributesBytes);
 }

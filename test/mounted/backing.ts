@@ -1,22 +1,55 @@
 // The storages that mounted tests work on: plain directories, or file systems of their own: tmpfs, an image file on a loop device, or a
 // GlusterFS volume, which several hosts can mount.
 
-import { appendFileSync, existsSync, mkdirSync, rmdirSync, rmSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, mkdtempSync, rmdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { Volume } from './gluster.ts';
 import { has, isRoot, must, run } from './tools.ts';
 
-export type Backing = 'dir' | 'tmpfs' | 'ext4' | 'xfs' | 'btrfs' | 'gluster';
+/** `-quota`: with quotas of users and projects. */
+export type Backing = 'dir' | 'tmpfs' | 'ext4' | 'xfs' | 'btrfs' | 'gluster' | 'ext4-quota' | 'xfs-quota';
 
 /** What a GlusterFS volume lies on. */
 const BRICKS = 'ext4';
 
+const EXT4 = ['mkfs.ext4', '-q', '-F', '-E', 'lazy_itable_init=1,lazy_journal_init=1,nodiscard'];
+const XFS = ['mkfs.xfs', '-q', '-f', '-K'];
+
 const MKFS: Record<string, string[]> = {
-  ext4: ['mkfs.ext4', '-q', '-F', '-E', 'lazy_itable_init=1,lazy_journal_init=1,nodiscard'],
-  xfs: ['mkfs.xfs', '-q', '-f', '-K'],
+  ext4: EXT4,
+  xfs: XFS,
   btrfs: ['mkfs.btrfs', '-q', '-f', '-K'],
+  'ext4-quota': [...EXT4, '-O', 'quota,project'],
+  'xfs-quota': XFS,
 };
 
-/** Why a backing cannot be had here. `userCannot`: only because this is an ordinary user, which is no fault of the machine. */
+const MOUNT_OPTIONS: Record<string, string> = {
+  'ext4-quota': 'loop,usrquota,prjquota',
+  'xfs-quota': 'loop,uquota,pquota',
+};
+
+const keeps = new Map<Backing, boolean>();
+
+/** Whether the kernel keeps quotas on a kind of file system, which is found out by mounting one. */
+function keepsQuotas(backing: Backing): boolean {
+  const known = keeps.get(backing);
+  if (known !== undefined) return known;
+  const dir = mkdtempSync(`${tmpdir()}/migratefs-quota-`);
+  const image = `${dir}/image`;
+  must('truncate', ['-s', '512M', image]);
+  const [mkfs, ...options] = MKFS[backing] as [string, ...string[]];
+  must(mkfs, [...options, image]);
+  const mounted = run('mount', ['-t', typeOf(backing), '-o', optionsOf(backing), image, dir]).status === 0;
+  if (mounted) must('umount', [dir]);
+  rmSync(dir, { recursive: true });
+  keeps.set(backing, mounted);
+  return mounted;
+}
+
+const typeOf = (backing: Backing): string => backing.replace('-quota', '');
+const optionsOf = (backing: Backing): string => MOUNT_OPTIONS[backing] ?? 'loop';
+
+/** Why a backing cannot be had here. `userCannot`: only because of this user or this kernel, which is no fault of the machine. */
 export function backingMissing(backing: Backing): { reason: string; userCannot: boolean } | undefined {
   if (backing === 'dir') return undefined;
   if (!isRoot) return { reason: `root alone can mount ${backing}`, userCannot: true };
@@ -28,7 +61,10 @@ export function backingMissing(backing: Backing): { reason: string; userCannot: 
   if (mkfs === undefined) return undefined;
   if (!has(mkfs)) return { reason: `no ${mkfs} here`, userCannot: false };
   if (!existsSync('/dev/loop-control')) return { reason: 'no loop devices here', userCannot: false };
-  return undefined;
+  if (!backing.endsWith('-quota')) return undefined;
+  if (!has('setquota')) return { reason: 'no setquota here', userCannot: false };
+  if (keepsQuotas(backing)) return undefined;
+  return { reason: `this kernel keeps no quotas on ${typeOf(backing)}`, userCannot: true };
 }
 
 /** Takes a mount away; what is busy is tried again for a while. @returns what umount said at last, or undefined */
@@ -56,20 +92,26 @@ const usualSize = (backing: Backing): string => (backing === 'btrfs' ? '8G' : '1
  * Makes an empty storage at `path`, for everybody to go through.
  * @param dir the test's own: what is mounted and started is noted in there for its guard
  * @param size of the file system; image files are sparse. By default, more than a test fills
+ * @param image where the image file is to lie
  */
-export function makeStorage(backing: Backing, path: string, dir: string, size = usualSize(backing)): Storage {
+export function makeStorage(
+  backing: Backing,
+  path: string,
+  dir: string,
+  size = usualSize(backing),
+  image = `${path}.img`,
+): Storage {
   if (backing === 'gluster') return makeVolume(path, dir, size);
   mkdirSync(path);
   const elsewhere = () => path;
   if (backing === 'dir') return { path, elsewhere, remove: () => undefined };
   appendFileSync(`${dir}/mounts`, `${path}\n`);
-  const image = `${path}.img`;
   if (backing === 'tmpfs') must('mount', ['-t', 'tmpfs', '-o', `size=${size},mode=755`, 'tmpfs', path]);
   else {
     must('truncate', ['-s', size, image]);
     const [mkfs, ...options] = MKFS[backing] as [string, ...string[]];
     must(mkfs, [...options, image]);
-    must('mount', ['-t', backing, '-o', 'loop', image, path]);
+    must('mount', ['-t', typeOf(backing), '-o', optionsOf(backing), image, path]);
     if (existsSync(`${path}/lost+found`)) rmdirSync(`${path}/lost+found`);
   }
   return {

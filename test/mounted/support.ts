@@ -38,6 +38,8 @@ export interface MountTestOptions {
   upperBacking?: Backing;
   /** Size of each file system that is made, of which nothing is taken before it is used; the default is more than a test fills. */
   size?: string;
+  /** The image files lie on a file system of their own, `store` in the test's directory, where they can be cloned (snapshots.ts). */
+  store?: boolean;
   /** How many lower layers (default 1). */
   lowers?: number;
   /** This layer (the topmost lower one) is a file system that can be told to hang or fail (test/sick); needs `root`. */
@@ -104,7 +106,8 @@ export function mountMissing(): string | undefined {
 /** Why a test cannot run here, and whether that is a fault where mounting is required. */
 function missing(options: MountTestOptions): { reason: string; fault: boolean } | undefined {
   if (options.root && !isRoot) return { reason: 'root alone can do this', fault: false };
-  for (const backing of [options.backing ?? 'dir', options.upperBacking ?? 'dir'] as const) {
+  const store = options.store ? 'xfs' : 'dir';
+  for (const backing of [options.backing ?? 'dir', options.upperBacking ?? 'dir', store] as const) {
     const without = backingMissing(backing);
     if (without) return { reason: without.reason, fault: !without.userCannot };
   }
@@ -151,7 +154,9 @@ class LiveMount implements Mounted {
   daemonPid = 0;
   behind = '';
   readonly #options: MountTestOptions;
+  /** What must be there before the layers. */
   readonly #storages: Storage[] = [];
+  readonly #layers: Storage[] = [];
   readonly #logFile = `${this.dir}/log`;
   readonly #mountsFile = `${this.dir}/mounts`;
   readonly #guard: ChildProcess;
@@ -175,16 +180,20 @@ class LiveMount implements Mounted {
   }
 
   makeLayers(): void {
-    const { backing = 'dir', upperBacking = backing, size, lowers = 1 } = this.#options;
-    this.#storages.push(makeStorage(upperBacking, this.upper, this.dir, size));
-    for (let i = 0; i < lowers; i++) {
-      this.lower.push(`${this.dir}/lower${lowers > 1 ? i + 1 : ''}`);
-      this.#storages.push(makeStorage(backing, this.lower[i] as string, this.dir, size));
-    }
+    const { backing = 'dir', upperBacking = backing, size, lowers = 1, store } = this.#options;
+    const images = store ? `${this.dir}/store` : this.dir;
+    if (store) this.#storages.push(makeStorage('xfs', images, this.dir, '8G'));
+    const make = (kind: Backing, name: string): string => {
+      const path = `${this.dir}/${name}`;
+      this.#layers.push(makeStorage(kind, path, this.dir, size, `${images}/${name}.img`));
+      return path;
+    };
+    make(upperBacking, 'upper');
+    for (let i = 0; i < lowers; i++) this.lower.push(make(backing, `lower${lowers > 1 ? i + 1 : ''}`));
   }
 
   elsewhere(): { upper: string; lower: string[] } {
-    const [upper = '', ...lower] = this.#storages.map((storage) => storage.elsewhere());
+    const [upper = '', ...lower] = this.#layers.map((layer) => layer.elsewhere());
     return { upper, lower };
   }
 
@@ -295,7 +304,7 @@ class LiveMount implements Mounted {
       const fault = (await this.#sick.unmount()) ?? unmountPath(this.behind);
       if (fault !== undefined) faults.push(fault);
     }
-    for (const storage of this.#storages.reverse()) {
+    for (const storage of [...this.#storages, ...this.#layers].reverse()) {
       const fault = storage.remove();
       if (fault !== undefined) faults.push(fault);
     }
