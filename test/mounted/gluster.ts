@@ -14,7 +14,7 @@ const BRICKS = ['brick'];
 
 /**
  * Each client asks the bricks anew, as hosts that share a tree with `cache=none` need; for that there is no md-cache (performance.stat-prefetch)
- * and no quick-read in the volume either.
+ * and no quick-read in the volume either, and no open-behind: with it an open file goes when another client removes its name.
  */
 const UNCACHED = ['--attribute-timeout=0', '--entry-timeout=0', '--negative-timeout=0'];
 
@@ -70,7 +70,7 @@ function clientFile(socket: string): string {
   const below = BRICKS.map((brick) => `to-${brick}`);
   const distribute = translator('distribute', 'cluster/distribute', {}, below);
   const utime = translator('utime', 'features/utime', { noatime: 'on' }, ['distribute']);
-  const types = ['write-behind', 'open-behind', 'io-threads'];
+  const types = ['write-behind', 'io-threads'];
   const { text, top } = stack(
     'client',
     types.map((type) => `performance/${type}`),
