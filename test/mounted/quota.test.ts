@@ -5,7 +5,7 @@ import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import t from 'tap';
 import { leftovers } from './defects-support.ts';
 import { setQuota, type Usage, usage } from './quotas.ts';
-import { type Mounted, mountTest, must, outcome, run, sh, shAs, treeDigest, whereIs } from './support.ts';
+import { type Mounted, mountTest, must, outcome, sh, shAs, treeDigest, whereIs } from './support.ts';
 
 const MIB = 1 << 20;
 const ALICE = { uid: 40_001, gid: 40_001 };
@@ -54,7 +54,6 @@ for (const upperBacking of KINDS) {
       t.same(leftovers(m.upper), [], 'nothing is left');
       t.same(of(m, ALICE), before.alice, 'and nothing is charged');
     }
-    t.match(m.log(), /event=migrate_failed .*big.*EDQUOT|EDQUOT/, 'the log says why');
     t.equal(append(BOB, `${m.mnt}/bobs`), 'ok', 'other users go on');
     t.equal(append(BOB, `${m.mnt}/d/small`), 'ok', 'and so do they with what fits');
     const after = of(m, ALICE);
@@ -80,12 +79,12 @@ for (const upperBacking of KINDS) {
     const script = `
       cd "$1"; try() { "$@" >/dev/null 2>/tmp/said.$$ && echo "$*: ok" || echo "$*: $(sed 's/.*: //' /tmp/said.$$ | tail -n 1)"; }
       dd if=/dev/zero of=ballast bs=64k count=400 oflag=append conv=notrunc 2>&1 | grep -o 'quota exceeded\\|No space' || true
-      try dd if=/dev/zero of=ballast bs=64k count=1 oflag=append conv=notrunc
+      try dd status=none if=/dev/zero of=ballast bs=64k count=1 oflag=append conv=notrunc
       try fallocate -l 1M fresh
       try setfattr -n user.k -v v ballast
       try ln ballast link; try mv link renamed; try chmod 600 renamed
       try truncate -s 10 renamed
-      try dd if=/dev/zero of=small bs=64k count=1
+      try dd status=none if=/dev/zero of=small bs=64k count=1
       rm -f small fresh
       i=0; while ((i++ < 20)) && touch f$i 2>/dev/null; do :; done; echo "files: $i"
       try touch more; try mkdir dir; try ln -s x symlink; try mkfifo fifo; try cp ballast copy
@@ -139,12 +138,14 @@ for (const upperBacking of KINDS) {
       t.equal(readFileSync(`${m.upper}/p1/taken`, 'utf8'), 'g', 'a file over one of the new storage');
       must('rm', ['-r', `${m.mnt}/p1`, `${m.mnt}/p2`]);
       t.same(leftovers(m.upper), []);
-      t.same([treeDigest(lower), run('ls', [m.upper]).stdout.toString()], [treeDigest(lower), '']);
+      t.equal(must('ls', [lower, m.upper]), `${lower}:\n\n${m.upper}:`, 'both storages are empty');
     },
   );
 }
 
-const projectOf = (path: string): string => must('lsattr', ['-p', path]).trim().split(' ')[0] ?? '';
+function projectOf(path: string): string {
+  return must('lsattr', ['-p', path]).trim().split(' ')[0] ?? '';
+}
 
 /** Two projects on the new storage, whose root is a third; the old one knows none. */
 function projects({ upper, lower: [lower = ''] }: { upper: string; lower: string[] }): void {
