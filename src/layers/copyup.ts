@@ -32,6 +32,7 @@ import { Stat } from '../sys/stat.ts';
 import { CHANGED, type CopyReport, copyData } from './copydata.ts';
 import { canBeAppendOnly, copyFlags, makeAppendOnly } from './copyflags.ts';
 import { copyMetadata, giveToOwner } from './copymeta.ts';
+import { sayPublishing, saySettled } from './copyslot.ts';
 import { reach } from './faultpoint.ts';
 import type { FileSystem } from './filesystem.ts';
 import { isAppendOnly, isImmutable } from './guardflags.ts';
@@ -111,6 +112,7 @@ function copyOnce(fs: FileSystem, node: NodeId, at: Place, upper: number, source
   if (typeof locks === 'number') result = locks;
   // Last of all: what came before takes its time, and who held a lock may have written to the file.
   result ||= compareAgain(from, at, source);
+  if (result === 0) sayPublishing(fs, at, source, copy.fd);
   reach('copyup.ready');
   result ||= enter(fs, copy, linked as Linked, at, upper, source);
   const published = result === 0;
@@ -191,6 +193,7 @@ function settle(
   }
   reach('copyup.durable');
   const removed = removeSource(fs, at, from, source, upper, made);
+  saySettled(fs);
   reach('copyup.removed');
   if (removed === 'gone') return CHANGED;
   reportMigrated(fs, node, at, source, made, report, performance.now() - started, removed);

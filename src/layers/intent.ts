@@ -3,41 +3,22 @@
 
 import { EACCES, EIO, EROFS, errnoName } from '../../protocol/errno.ts';
 import type { NodeId } from '../../protocol/types.ts';
-import { newNameRef, ROOT_ID } from '../inodes/table.ts';
-import {
-  AT_EMPTY_PATH,
-  AT_SYMLINK_NOFOLLOW,
-  O_CLOEXEC,
-  O_CREAT,
-  O_EXCL,
-  O_NOFOLLOW,
-  O_WRONLY,
-  STATX_BASIC_STATS,
-  STATX_BTIME,
-} from '../sys/constants.ts';
-import { type CString, EMPTY } from '../sys/cstring.ts';
+import { O_CLOEXEC, O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } from '../sys/constants.ts';
+import type { CString } from '../sys/cstring.ts';
 import { close, fsync, openat, write } from '../sys/fd.ts';
-import { statx, unlinkat } from '../sys/path.ts';
-import { Stat } from '../sys/stat.ts';
+import { unlinkat } from '../sys/path.ts';
 import type { End } from './bringup.ts';
 import { syncSides } from './durable.ts';
 import type { FileSystem } from './filesystem.ts';
+import { identityAt, type LayerMark, markOf } from './identity.ts';
 import { openPrivateOf, privateName } from './private.ts';
 import { type LayerSetup, UPPER } from './setup.ts';
 import { side } from './sides.ts';
+import { type Spot, spotOf, textOf } from './spot.ts';
 import { syncDirectory } from './sync.ts';
 
-/** A name in a directory, by the names of its parents from the root; each as a string of bytes (latin1). */
-export interface Spot {
-  readonly parents: readonly string[];
-  readonly name: string;
-}
-
 /** A step, of one layer. Objects are told by `identityOf`. */
-export interface Step {
-  /** The layer, by its root; and by its path, since the roots of network file systems are alike (inode 1 of each GlusterFS volume, no birth). */
-  readonly layer: string;
-  readonly path?: string | undefined;
+export interface Step extends LayerMark {
   /** What moves from `from` to `to`, and what moves the other way in an exchange. */
   readonly first?: string | undefined;
   readonly second?: string | undefined;
@@ -51,22 +32,6 @@ export interface Intent {
   readonly to: Spot;
   /** In the order in which they are made; the last one is what users see. */
   readonly steps: readonly Step[];
-}
-
-/** An inode number comes to be another object's; the time of birth, where a layer tells it, keeps the two apart. */
-export function identityOf(stat: Stat): string {
-  const birth = (stat.mask & STATX_BTIME) !== 0 ? `${stat.btimeSec}.${stat.btimeNsec}` : '';
-  return `${(BigInt(stat.inoHi) << 32n) | BigInt(stat.inoLo)}@${birth}`;
-}
-
-const MASK = STATX_BASIC_STATS | STATX_BTIME;
-const stat = new Stat();
-
-/** @param name EMPTY for the directory itself. @returns undefined when nothing has the name, or the layer does not tell. */
-export function identityAt(dir: number, name: CString): string | undefined {
-  const flags = name === EMPTY ? AT_EMPTY_PATH : AT_SYMLINK_NOFOLLOW;
-  const found = statx(dir, name, flags, MASK, stat);
-  return found === 0 ? identityOf(stat) : undefined;
 }
 
 /** What one layer is about to do. */
@@ -99,14 +64,18 @@ export class OpenIntent {
       const steps = planned.map(({ layer, first, second, aside }): Step => {
         const at = (end: End) => identityAt(side(fs, end.parent, layer), end.name);
         return {
-          layer: identityAt((fs.layers[layer] as LayerSetup).fd, EMPTY) ?? '',
-          path: (fs.layers[layer] as LayerSetup).path,
+          ...markOf(fs.layers[layer] as LayerSetup),
           first: first ? at(from) : undefined,
           second: second ? at(to) : undefined,
-          aside: aside && text(aside),
+          aside: aside && textOf(aside),
         };
       });
-      const intent: Intent = { version: 1, from: spotOf(fs, from), to: spotOf(fs, to), steps };
+      const intent: Intent = {
+        version: 1,
+        from: spotOf(fs, from.parent, from.name),
+        to: spotOf(fs, to.parent, to.name),
+        steps,
+      };
       const name = privateName(fs);
       const result = put(fs, name, intent);
       if (result === -EACCES || result === -EROFS) return undefined;
@@ -125,7 +94,7 @@ export class OpenIntent {
         close(folder);
       } else result = folder;
       // It says what has been done, or undone: the next mount finds nothing to do.
-      if (result < 0) fs.log.warn('intent_kept', { name: text(this.#name), error: errnoName(-result) });
+      if (result < 0) fs.log.warn('intent_kept', { name: textOf(this.#name), error: errnoName(-result) });
     });
   }
 }
@@ -152,14 +121,3 @@ function writeAll(fd: number, bytes: Uint8Array): number {
   }
   return 0;
 }
-
-function spotOf(fs: FileSystem, end: End): Spot {
-  const parents: string[] = [];
-  const ref = newNameRef();
-  for (let node = end.parent; node !== ROOT_ID && fs.table.nameOf(node, ref); node = ref.parent) {
-    parents.unshift(text(ref.bytes));
-  }
-  return { parents, name: text(end.name) };
-}
-
-const text = (name: CString): string => Buffer.from(name.subarray(0, -1)).toString('latin1');

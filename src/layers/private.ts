@@ -79,7 +79,7 @@ export function isOurs(found: Stat): boolean {
 let serial = 0;
 
 /** A name that no other host, process, thread or attacker uses: host, process, thread, serial number and 48 random bits. */
-export function privateName(fs: FileSystem, suffix = ''): CString {
+export function privateName(fs: Pick<FileSystem, 'host' | 'worker'>, suffix = ''): CString {
   serial++;
   const random = Math.floor(Math.random() * 2 ** 48).toString(16);
   return cstring(`${fs.host}.${process.pid}.${fs.worker}.${serial}.${random}${suffix}`);

@@ -12,14 +12,18 @@ import {
   O_RDONLY,
   RENAME_EXCHANGE,
 } from '../sys/constants.ts';
-import { type CString, cstring, EMPTY } from '../sys/cstring.ts';
+import { type CString, cstring } from '../sys/cstring.ts';
 import { eachDirent } from '../sys/dirents.ts';
-import { close, dupCloexec, openat, read } from '../sys/fd.ts';
+import { close, openat, read } from '../sys/fd.ts';
 import { renameat2, unlinkat } from '../sys/path.ts';
-import { type Intent, identityAt, type Spot, type Step } from './intent.ts';
+import { isSlot } from './copyslot.ts';
+import { finishCopy } from './finishcopy.ts';
+import { identityAt, markedLayer } from './identity.ts';
+import type { Intent, Step } from './intent.ts';
 import { moveNewDirectory } from './movenew.ts';
 import type { FileSystemSetup, LayerSetup } from './setup.ts';
 import { UPPER } from './setup.ts';
+import { bytesOf, isSpot, openParent, pathOfSpot } from './spot.ts';
 import { isLeftover } from './sweep.ts';
 import { syncDirectory } from './sync.ts';
 
@@ -38,7 +42,8 @@ export function recover(setup: FileSystemSetup, log: Log): void {
           return true;
         });
   if (read < 0) log.error('recovery_failed', { layer: path, error: errnoName(-read) });
-  for (const name of names) recoverOne(setup.layers, folder, name, log);
+  for (const name of names) if (!isSlot(name)) recoverOne(setup.layers, folder, name, log);
+  for (const name of names) if (isSlot(name)) finishCopy(setup, folder, name, log);
   if (folder >= 0) close(folder);
 }
 
@@ -50,7 +55,7 @@ function recoverOne(layers: readonly LayerSetup[], folder: number, name: CString
     return;
   }
   const steps = intent.steps.map((step) => openStep(layers, intent, step));
-  const what = { record, from: pathOf(intent.from), to: pathOf(intent.to) };
+  const what = { record, from: pathOfSpot(intent.from), to: pathOfSpot(intent.to) };
   const last = steps.at(-1);
   if (steps.some((step) => step === undefined) || last === undefined) {
     log.error('intent_of_other_layers', { ...what, mend: 'mount the layers that it was made for' });
@@ -92,12 +97,8 @@ function readIntent(folder: number, name: CString): Intent | string {
 
 function isIntent(value: unknown): value is Intent {
   const { version, from, to, steps } = (value ?? {}) as Partial<Intent>;
-  const isSpot = (spot: Spot | undefined) =>
-    typeof spot?.name === 'string' && Array.isArray(spot.parents) && spot.parents.every(isText);
   return version === 1 && isSpot(from) && isSpot(to) && Array.isArray(steps);
 }
-
-const isText = (value: unknown): value is string => typeof value === 'string';
 
 /** A step with its directories open, negative where they are not there. */
 interface OpenStep extends Step {
@@ -110,37 +111,18 @@ interface OpenStep extends Step {
 }
 
 function openStep(layers: readonly LayerSetup[], intent: Intent, step: Step): OpenStep | undefined {
-  const alike = layers.filter(({ fd }) => identityAt(fd, EMPTY) === step.layer);
-  const root = alike.length > 1 ? alike.find(({ path }) => path === step.path) : alike[0];
+  const root = markedLayer(layers, step);
   if (root === undefined) return undefined;
   return {
     ...step,
     path: root.path,
     root,
-    from: walk(root.fd, intent.from.parents),
-    to: walk(root.fd, intent.to.parents),
-    fromName: bytes(intent.from.name),
-    toName: bytes(intent.to.name),
+    from: openParent(root.fd, intent.from),
+    to: openParent(root.fd, intent.to),
+    fromName: bytesOf(intent.from.name),
+    toName: bytesOf(intent.to.name),
   };
 }
-
-/** Each name is taken for the directory itself, never for what a symlink there points to. */
-function walk(root: number, names: readonly string[]): number {
-  let dir = dupCloexec(root);
-  for (const name of names) {
-    if (dir < 0) return dir;
-    const next = openat(dir, bytes(name), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    close(dir);
-    dir = next;
-  }
-  return dir;
-}
-
-const bytes = (name: string): CString => {
-  const terminated = new Uint8Array(name.length + 1);
-  Buffer.from(terminated.buffer).write(name, 'latin1');
-  return terminated;
-};
 
 const at = (dir: number, name: CString) => (dir < 0 ? undefined : identityAt(dir, name));
 
@@ -170,13 +152,13 @@ function undo(step: OpenStep): Failure[] {
 
 function putAsideBack({ aside, root, to, toName }: OpenStep): number {
   if (aside === undefined) return 0;
-  const result = withWork(root, (work) => moveNewDirectory(work, bytes(aside), to, toName));
+  const result = withWork(root, (work) => moveNewDirectory(work, bytesOf(aside), to, toName));
   return result === -ENOENT ? 0 : result;
 }
 
 function dropAside({ aside, root, path }: OpenStep): Failure[] {
   if (aside === undefined) return [];
-  const result = withWork(root, (work) => unlinkat(work, bytes(aside), AT_REMOVEDIR));
+  const result = withWork(root, (work) => unlinkat(work, bytesOf(aside), AT_REMOVEDIR));
   return result < 0 && result !== -ENOENT ? [{ path, error: errnoName(-result) }] : [];
 }
 
@@ -187,5 +169,3 @@ function withWork({ ours }: LayerSetup, work: (fd: number) => number): number {
   close(fd);
   return result;
 }
-
-const pathOf = ({ parents, name }: Spot): Uint8Array => Buffer.from([...parents, name].join('/'), 'latin1');

@@ -72,7 +72,9 @@ function remove(dir: number, name: CString, isDirectory: boolean): number {
 
 /** Whether a name is one of `privateName` of a process of this host that is gone. */
 export function isLeftover(name: CString, host: string): boolean {
-  const match = /^(.+)\.(\d+)\.\d+\.\d+\.[0-9a-f]+(?:\.links|\.(?:of|at)-[0-9a-f]+)?$/.exec(textOf(name));
+  const match = /^(.+)\.(\d+)\.\d+\.\d+\.[0-9a-f]+(?:\.links|\.slot|\.(?:of|at)-[0-9a-f]+)?$/.exec(
+    textOf(name),
+  );
   return match !== null && match[1] === host && !isAlive(Number(match[2]));
 }
 

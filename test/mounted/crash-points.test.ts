@@ -42,6 +42,9 @@ const COPY_UP: FaultPoint[] = [
   'copyup.removed',
 ];
 
+/** From here on the copy has its name, and the next mount removes the source. */
+const PUBLISHED = COPY_UP.slice(COPY_UP.indexOf('copyup.published'));
+
 for (const names of [1, 2]) {
   // The first of several names is kept as it is.
   const points = COPY_UP.filter((point) => names === 1 || !point.startsWith('source.'));
@@ -51,6 +54,7 @@ for (const names of [1, 2]) {
     {
       root: true,
       faults: true,
+      timeout: 300_000,
       prepare: ({ lower: [lower] }) => {
         for (const point of points) {
           writeFileSync(`${lower}/${point}`, OLD, { mode: 0o640 });
@@ -62,6 +66,7 @@ for (const names of [1, 2]) {
       for (const point of points) {
         await killedAt(m, point, `echo more >>${point}`);
         nothingLeft(t, m, point);
+        if (names === 1) t.equal(whereIs(m, point), PUBLISHED.includes(point) ? 'upper' : 'lower', point);
         const all = [point, ...Array.from({ length: names - 1 }, (_, i) => `${point}-${i + 1}`)];
         for (const name of all) t.equal(readFileSync(`${m.mnt}/${name}`, 'utf8'), OLD, name);
         t.equal(statSync(`${m.mnt}/${point}`).mode & 0o7777, 0o640);

@@ -1,0 +1,59 @@
+// A name in a merged directory, as records tell it that outlive the daemon: from the root of a layer, one name after the other.
+
+import type { NodeId } from '../../protocol/types.ts';
+import { newNameRef, ROOT_ID } from '../inodes/table.ts';
+import { O_CLOEXEC, O_DIRECTORY, O_NOFOLLOW, O_PATH } from '../sys/constants.ts';
+import type { CString } from '../sys/cstring.ts';
+import { close, dupCloexec, openat } from '../sys/fd.ts';
+import type { FileSystem } from './filesystem.ts';
+
+/** A name in a directory, by the names of its parents from the root; each as a string of bytes (latin1). */
+export interface Spot {
+  readonly parents: readonly string[];
+  readonly name: string;
+}
+
+export function spotOf(fs: FileSystem, parent: NodeId, name: CString): Spot {
+  const parents: string[] = [];
+  const ref = newNameRef();
+  for (let node = parent; node !== ROOT_ID && fs.table.nameOf(node, ref); node = ref.parent) {
+    parents.unshift(textOf(ref.bytes));
+  }
+  return { parents, name: textOf(name) };
+}
+
+/** Whether what was read from a record is a spot, each of whose names is one. */
+export function isSpot(value: unknown): value is Spot {
+  const { parents, name } = (value ?? {}) as Partial<Spot>;
+  return isName(name) && Array.isArray(parents) && parents.every(isName);
+}
+
+const isName = (value: unknown): boolean =>
+  typeof value === 'string' && value !== '' && value !== '.' && value !== '..' && !/[/\0]/.test(value);
+
+/**
+ * The spot's directory in a layer. Each name is taken for the directory itself, never for what a symlink there points to.
+ * @param root the layer's. @returns an O_PATH descriptor to be closed, or a negative errno.
+ */
+export function openParent(root: number, { parents }: Spot): number {
+  let dir = dupCloexec(root);
+  for (const name of parents) {
+    if (dir < 0) return dir;
+    const next = openat(dir, bytesOf(name), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    close(dir);
+    dir = next;
+  }
+  return dir;
+}
+
+/** The path for the log. */
+export const pathOfSpot = ({ parents, name }: Spot): Uint8Array =>
+  Buffer.from([...parents, name].join('/'), 'latin1');
+
+export const textOf = (name: CString): string => Buffer.from(name.subarray(0, -1)).toString('latin1');
+
+export function bytesOf(name: string): CString {
+  const terminated = new Uint8Array(name.length + 1);
+  Buffer.from(terminated.buffer).write(name, 'latin1');
+  return terminated;
+}
