@@ -1,6 +1,6 @@
-// The POSIX suite on xfs: every layout of layers, with one worker and with eight.
+// The POSIX suite on xfs: every layout of layers, with one worker or with eight in turn.
 
 import t from 'tap';
 import { conformance } from '../posix/conformance.ts';
 
-await conformance(t, 'xfs', { threads: ['1', '8'] });
+await conformance(t, 'xfs', { threads: ['1', '8'], inTurn: true });

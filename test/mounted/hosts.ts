@@ -38,31 +38,27 @@ function host(mnt: string, faults: Faults): Host {
   return { mnt, faults, run };
 }
 
-/** What hosts meet on: directories of one machine, and a network file system that each of them mounts, where `renameat2` has no flags. */
-const BACKINGS: readonly Backing[] = ['dir', 'gluster'];
+/** What hosts meet on: directories of one machine; in test/long also a network file system that each of them mounts, where `renameat2` has no flags. */
+const BACKING = (process.env.MIGRATEFS_HOSTS_BACKING ?? 'dir') as Backing;
 
-/**
- * Subtests over two mounts of the same layers that believe nothing for longer than a request, one on each kind of storage, or on the `backing` of
- * `options` alone.
- */
-export async function hostsTest(
+/** A subtest over two mounts of the same layers that believe nothing for longer than a request. */
+export function hostsTest(
   t: Test,
   name: string,
   options: MountTestOptions,
   body: (t: Test, m: Hosts) => Promise<void>,
-): Promise<void> {
-  for (const backing of options.backing === undefined ? BACKINGS : [options.backing]) {
-    const all = { ...options, backing, faults: true, options: options.options ?? 'cache=none' };
-    await mountTest(t, backing === 'dir' ? name : `${name}, on ${backing}`, all, async (t, m) => {
-      const faults = new Faults(`${m.dir}/faults-b`);
-      const mnt = await mountAgain(t, m, all.options, faults);
-      await body(t, Object.assign(m, { a: host(m.mnt, m.faults), b: host(mnt, faults) }));
-      for (const layer of [m.upper, ...m.lower]) {
-        t.same(list(`${layer}/.migratefs/work`), [], 'nothing unfinished is left');
-        t.same(list(`${layer}/.migratefs/links`), [], 'nothing waits for names that are gone');
-      }
-    });
-  }
+): Promise<unknown> {
+  const { backing = BACKING } = options;
+  const all = { ...options, backing, faults: true, options: options.options ?? 'cache=none' };
+  return mountTest(t, backing === 'dir' ? name : `${name}, on ${backing}`, all, async (t, m) => {
+    const faults = new Faults(`${m.dir}/faults-b`);
+    const mnt = await mountAgain(t, m, all.options, faults);
+    await body(t, Object.assign(m, { a: host(m.mnt, m.faults), b: host(mnt, faults) }));
+    for (const layer of [m.upper, ...m.lower]) {
+      t.same(list(`${layer}/.migratefs/work`), [], 'nothing unfinished is left');
+      t.same(list(`${layer}/.migratefs/links`), [], 'nothing waits for names that are gone');
+    }
+  });
 }
 
 /** The names in a directory; none where it is not there. */

@@ -161,6 +161,8 @@ function takeAway(t: Test, m: Mounted): void {
 export interface Usual {
   layouts?: readonly LayoutName[];
   threads?: readonly string[];
+  /** Each layout with one number of workers only, in turn: the file system is what matters. */
+  inTurn?: boolean;
 }
 
 /** All cases on one file system. */
@@ -173,8 +175,11 @@ export async function conformance(t: Test, backing: Backing, usual: Usual = {}):
   const cases = await load();
   const plain = new Map<string, string[]>();
   const layouts: readonly string[] = list('LAYOUTS') ?? usual.layouts ?? LAYOUTS.map(({ name }) => name);
-  for (const count of list('THREADS') ?? usual.threads ?? ['']) {
-    for (const layout of LAYOUTS) {
+  const asked = list('THREADS');
+  const counts = asked ?? usual.threads ?? [''];
+  for (const [i, count] of counts.entries()) {
+    for (const [k, layout] of LAYOUTS.entries()) {
+      if (asked === undefined && usual.inTurn && k % counts.length !== i) continue;
       if (layouts.includes(layout.name)) await runLayout(t, cases, backing, layout, count, plain);
     }
   }

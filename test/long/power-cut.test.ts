@@ -3,8 +3,8 @@
 
 import { linkSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import t, { type Test } from 'tap';
-import { OLD, type Places, powerTest, type Scenario, shown } from './power.ts';
-import { type Described, describe, sh } from './support.ts';
+import { OLD, type Places, powerTest, type Scenario, shown } from '../mounted/power.ts';
+import { type Described, describe, sh } from '../mounted/support.ts';
 
 /** What a file is, but for what appending to it changes. */
 const lasting = (path: string) => {

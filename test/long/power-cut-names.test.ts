@@ -4,8 +4,8 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import t from 'tap';
 import type { FaultPoint } from '../../src/layers/faultpoint.ts';
-import { HIDDEN, NEW, OLD, powerTest, type Scenario, shown } from './power.ts';
-import { sh, treeDigest } from './support.ts';
+import { HIDDEN, NEW, OLD, powerTest, type Scenario, shown } from '../mounted/power.ts';
+import { sh, treeDigest } from '../mounted/support.ts';
 
 const overUpper: Scenario = {
   name: 'over-upper',

@@ -1,6 +1,6 @@
 // Old and new storage on GlusterFS volumes, which each host mounts itself. They have neither O_TMPFILE nor flags of renameat2(2), so every
 // copy is published by a link, and every directory that must not replace another one by two steps. What else hosts do at the same moment is in
-// hosts-*.test.ts, which run on such volumes too.
+// mounted/hosts-*.test.ts, which hosts-gluster runs on such volumes.
 
 import { chmodSync, chownSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import t from 'tap';
@@ -8,8 +8,8 @@ import { AT_FDCWD, O_RDWR, O_TMPFILE, RENAME_EXCHANGE, RENAME_NOREPLACE } from '
 import { cstring } from '../../src/sys/cstring.ts';
 import { openat } from '../../src/sys/fd.ts';
 import { renameat2 } from '../../src/sys/path.ts';
-import { hostsTest, list } from './hosts.ts';
-import { describe, mountTest, sh, treeDigest, whereIs } from './support.ts';
+import { hostsTest, list } from '../mounted/hosts.ts';
+import { describe, mountTest, sh, treeDigest, whereIs } from '../mounted/support.ts';
 
 const EOPNOTSUPP = 95;
 const EINVAL = 22;
