@@ -1,7 +1,7 @@
 // A process of the exerciser of hosts (hosts-exerciser.c).
 
 import { spawn } from 'node:child_process';
-import { cleanEnv } from '../mounted/support.ts';
+import { cleanEnv, must } from '../mounted/support.ts';
 
 export interface Exercise {
   program: string;
@@ -21,10 +21,24 @@ export interface Exercised {
   said: string;
 }
 
+/** Each process is another user, whose group and mode have nothing to do with the others'. */
+const userOf = (id: string) => ({ uid: 20_000 + Number(id), gid: 30_000 + Number(id) });
+
+/** Lays what a process begins with in the tree of a storage, as its user. */
+export function layOwn(program: string, root: string, id: string): void {
+  const { uid, gid } = userOf(id);
+  must('setpriv', [`--reuid=${uid}`, `--regid=${gid}`, '--clear-groups', '--', program, 'lay', root, id]);
+}
+
 export function exercise({ program, root, id, seed, seconds }: Exercise): Promise<Exercised> {
   return new Promise((done, failed) => {
     const args = ['run', root, id, `${seed}`, `${seconds}`];
-    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], env: cleanEnv(), cwd: '/' });
+    const child = spawn(program, args, {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: cleanEnv(),
+      cwd: '/',
+      ...userOf(id),
+    });
     const timer = setTimeout(() => child.kill('SIGKILL'), seconds * 1000 + 60_000);
     const parts: Buffer[] = [];
     let said = '';

@@ -1,16 +1,16 @@
-// Hosts that do anything at all in one tree at the same time, from several processes each: what each was told it has done is what is there in
+// Hosts that do anything at all in one tree at the same time, from several processes of different users: what each was told it has done is what is there in
 // the end, all hosts see the same, and nothing is left half-way. It goes in rounds, each in a tree that begins on the old storage. In the second
 // test the daemon of one host is killed in each round. MIGRATEFS_HOSTS_STRESS_SECONDS says how long each takes.
 
-import { mkdirSync, readdirSync, unlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { list } from '../mounted/hosts.ts';
 import { mountOther, type OtherHost } from '../mounted/second.ts';
-import { type Mounted, type MountTestOptions, mountTest, must, treeDigest } from '../mounted/support.ts';
+import { type Mounted, type MountTestOptions, mountTest, treeDigest } from '../mounted/support.ts';
 import { compiled, seedOf } from './exerciser.ts';
 import { Answers, faultsOfOwn, faultsOfShared, strangers } from './hosts-model.ts';
-import { exercise } from './hosts-process.ts';
+import { exercise, layOwn } from './hosts-process.ts';
 import { resident, scaled } from './support.ts';
 import { mergedDigest } from './tree.ts';
 
@@ -25,17 +25,21 @@ const IDS = Array.from({ length: HOSTS * PROCESSES }, (_, i) => `${i}`);
 /** Files that were removed, and are there still or aside, since hosts have met (docs/semantics.md). Anything else in a log is wrong. */
 const MEETINGS = /event=(?:copy_set_aside|deleted_file_in_use)/;
 
-/** Lays one tree: shared directories on either storage or on both, and in them the shared names and each process's own. */
+/** Lays one tree: shared directories on either storage or on both, and in them the shared names and each process's own; open to all users. */
 function lay(program: string, layers: string[], round: string): void {
   const [upper = '', lower = ''] = layers.map((layer) => `${layer}/${round}`);
   for (const i of [0, 1, 2, 3]) {
-    mkdirSync(`${lower}/d${i}`, { recursive: true });
-    if (i === 2) mkdirSync(`${upper}/d${i}`, { recursive: true });
+    for (const layer of i === 2 ? [lower, upper] : [lower]) {
+      mkdirSync(`${layer}/d${i}`, { recursive: true });
+      chmodSync(`${layer}/d${i}`, 0o777);
+    }
     for (let name = 0; name < 6; name++) {
-      if (name !== i) writeFileSync(`${lower}/d${i}/s${name}`, `F laid.${i}.${name}\n`);
+      if (name === i) continue;
+      writeFileSync(`${lower}/d${i}/s${name}`, `F laid.${i}.${name}\n`);
+      chmodSync(`${lower}/d${i}/s${name}`, 0o666);
     }
   }
-  for (const id of IDS) must(program, ['lay', lower, id]);
+  for (const id of IDS) layOwn(program, lower, id);
 }
 
 /** What is there of shared files before anybody begins. */
@@ -109,9 +113,16 @@ function checkEnd(t: Test, m: Mounted, others: OtherHost[]): void {
     'nothing wrong in the logs',
   );
   for (const layer of [m.upper, ...m.lower]) {
-    for (const folder of ['work', 'intents']) {
-      t.same(list(`${layer}/.migratefs/${folder}`), [], `nothing is left in ${folder}`);
-    }
+    t.same(list(`${layer}/.migratefs/work`), [], 'nothing is left in work');
+    const intents = `${layer}/.migratefs/intents`;
+    // A living daemon has one for each worker: empty when nothing is under way.
+    const isSettled = (name: string) =>
+      name.endsWith('.slot') && readFileSync(`${intents}/${name}`, 'latin1').startsWith('\n');
+    t.same(
+      list(intents).filter((name) => !isSettled(name)),
+      [],
+      'nothing is left in intents',
+    );
   }
 }
 
