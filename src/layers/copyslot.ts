@@ -14,6 +14,7 @@ import {
 } from '../sys/constants.ts';
 import { type CString, EMPTY } from '../sys/cstring.ts';
 import { close, openat, pwrite } from '../sys/fd.ts';
+import { unlinkat } from '../sys/path.ts';
 import type { Stat } from '../sys/stat.ts';
 import type { FileSystem } from './filesystem.ts';
 import { isAppendOnly } from './guardflags.ts';
@@ -53,7 +54,14 @@ const SUFFIX = '.slot';
 /** Whether a name among the records is that of a worker's file. */
 export const isSlot = (name: CString): boolean => textOf(name).endsWith(SUFFIX);
 
-const slots = new WeakMap<FileSystem, number>();
+interface Slot {
+  /** Or a negative errno: then nothing is said. */
+  readonly fd: number;
+  readonly name: CString;
+  settled: boolean;
+}
+
+const slots = new WeakMap<FileSystem, Slot>();
 
 /**
  * Before a complete copy gets its name. @param copy a descriptor of it. Where several names are to leave, or the copy takes a step more to be
@@ -63,29 +71,47 @@ export function sayPublishing(fs: FileSystem, at: Place, source: Stat, copy: num
   if (isLinked(source) || isAppendOnly(source)) return;
   fs.caller.asDaemon(() => {
     const slot = slots.get(fs) ?? openSlot(fs);
-    const made = slot < 0 ? undefined : identityAt(copy, EMPTY);
+    const made = slot.fd < 0 ? undefined : identityAt(copy, EMPTY);
     if (made === undefined) return;
     const from = markOf(fs.layers[at.layer] as LayerSetup);
     const spot = spotOf(fs, at.ref.parent, at.ref.bytes);
     const record: Publication = { version: 1, spot, from, source: stateOf(source), copy: made };
     const line = sealed(JSON.stringify(record));
+    slot.settled = false;
     // What is not written whole is not believed.
-    pwrite(slot, line, line.length, 0);
+    pwrite(slot.fd, line, line.length, 0);
   });
 }
 
 /** The source has left its layer, or is known to stay. */
 export function saySettled(fs: FileSystem): void {
-  const slot = slots.get(fs) ?? -1;
-  if (slot >= 0) pwrite(slot, NOTHING, NOTHING.length, 0);
+  const slot = slots.get(fs);
+  if (slot === undefined || slot.fd < 0) return;
+  slot.settled = pwrite(slot.fd, NOTHING, NOTHING.length, 0) === NOTHING.length;
+}
+
+/** The worker ends: what is not settled stays for the next mount. */
+export function endSlot(fs: FileSystem): void {
+  const slot = slots.get(fs);
+  if (slot === undefined || slot.fd < 0) return;
+  close(slot.fd);
+  slots.delete(fs);
+  if (!slot.settled) return;
+  fs.caller.asDaemon(() => {
+    const folder = openPrivateOf(fs, UPPER, 'intents');
+    if (folder < 0) return;
+    unlinkat(folder, slot.name, 0);
+    close(folder);
+  });
 }
 
 const NOTHING = Buffer.from('\n');
 
-function openSlot(fs: FileSystem): number {
+function openSlot(fs: FileSystem): Slot {
   const folder = openPrivateOf(fs, UPPER, 'intents');
   const flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
-  const slot = folder < 0 ? folder : openat(folder, privateName(fs, SUFFIX), flags, 0o600);
+  const name = privateName(fs, SUFFIX);
+  const slot = { fd: folder < 0 ? folder : openat(folder, name, flags, 0o600), name, settled: true };
   if (folder >= 0) close(folder);
   slots.set(fs, slot);
   return slot;

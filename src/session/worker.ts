@@ -5,6 +5,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { errnoName } from '../../protocol/errno.ts';
 import { Dialect, type NodeId } from '../../protocol/index.ts';
+import { endSlot } from '../layers/copyslot.ts';
 import { FileSystem } from '../layers/filesystem.ts';
 import { Log } from '../log/index.ts';
 import { handlers, undo } from '../ops/index.ts';
@@ -64,6 +65,7 @@ function work(setup: WorkerSetup, tell: (message: WorkerMessage) => void): void 
   const occupancy = new Occupancy(setup.occupancy);
   const descriptorBudget = setup.descriptorBudget ?? Number.POSITIVE_INFINITY;
   const result = serve({ device, exchange, occupancy, descriptorBudget, tell });
+  endSlot(fs);
   tell(result === ENDED ? { kind: 'ended' } : { kind: 'failed', errno: -result });
 }
 

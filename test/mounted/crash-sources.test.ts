@@ -152,3 +152,15 @@ await mountTest(
     t.match(m.log(), /event=source_removed path=x /);
   },
 );
+
+await mountTest(
+  t,
+  'a daemon that is not killed takes its records away',
+  { prepare: ({ lower: [lower] }) => writeFileSync(`${lower}/f`, OLD) },
+  async (t, m) => {
+    run('bash', ['-c', 'echo more >>f'], { cwd: m.mnt });
+    t.equal(list(`${m.upper}/.migratefs/intents`).length, 1);
+    await m.unmount();
+    t.same(list(`${m.upper}/.migratefs/intents`), []);
+  },
+);

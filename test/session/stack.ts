@@ -20,6 +20,7 @@ import {
   type Struct,
   type StructFields,
 } from '../../protocol/index.ts';
+import { endSlot } from '../../src/layers/copyslot.ts';
 import { FileSystem } from '../../src/layers/filesystem.ts';
 import { handlers, undo } from '../../src/ops/index.ts';
 import { Device } from '../../src/session/device.ts';
@@ -183,6 +184,7 @@ export class Stack {
       ask('RELEASEDIR', nodeid, { fh });
     }
     for (const nodeid of this.#nodes) ask('FORGET', nodeid, { nlookup: 1 });
+    endSlot(this.exchange.fs);
   }
 
   /** The message of a plan, as a kernel would send it, or nearly. */
