@@ -3,8 +3,11 @@
 
 import {
   appendFileSync,
+  closeSync,
   existsSync,
+  fsyncSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -176,3 +179,32 @@ await mountTest(t, 'the end of a mount whose old storage hangs', SHARED, async (
   await m.sick.release();
   t.not(await hung.ended, '0', 'who waited gets an error');
 });
+
+await mountTest(
+  t,
+  'an old storage that has no fsync for directories, and one that fails in it',
+  SHARED,
+  async (t, m) => {
+    const sync = (dir: string) => outcome(() => fsyncDirectory(`${m.mnt}/${dir}`));
+    for (const [errno, both] of [
+      ['EINVAL', 'ok'],
+      ['EIO', 'EIO'],
+    ] as const) {
+      await m.sick.fail(errno, { operations: ['FSYNCDIR'] });
+      t.equal(sync('both'), both, errno);
+      t.equal(sync('below'), both);
+      t.equal(sync('own'), 'ok', 'a directory of the new storage alone');
+      await m.sick.release();
+    }
+    t.equal(sync('both'), 'ok');
+  },
+);
+
+function fsyncDirectory(path: string): void {
+  const fd = openSync(path, 'r');
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
