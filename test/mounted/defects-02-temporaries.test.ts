@@ -71,10 +71,10 @@ function isMigrated(t: Test, m: Mounted, round: string): void {
   t.same(pathsIn(`${m.lower[0]}/u${round}`), ['deep'], 'all of it has left the old storage');
 }
 
-/** Names that come up in the place of temporaries while `act` runs. */
+/** Names that come up in the place of temporaries while `act` runs, without the ends that say what they are for. */
 async function namesMade(work: string, act: () => void): Promise<string[]> {
   const names = new Set<string>();
-  const watcher = watch(work, (_, name) => names.add(String(name)));
+  const watcher = watch(work, (_, name) => names.add(String(name).replace(/\.at-[0-9a-f]+$/, '')));
   await sleep(50);
   act();
   await sleep(200);
