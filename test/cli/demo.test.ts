@@ -87,7 +87,7 @@ grep -c "$(printf '\\033')" plain; grep -c "$(printf '\\033')" bare; grep -c 'ch
 const START = '$NODE $PROGRAM demo > said & p=$!';
 const ANSWERED = "stat $(sed -n 's/^[^ ]* \\([^ ]*\\) fuse.migratefs .*/\\1/p' /proc/self/mounts) >/dev/null";
 /** Holds it while the mount that it has asked for comes about, and answers. */
-const HOLD = `${START}; within '[ -s said ]'; kill -STOP $p; within '[ $(mounted) = 1 ]'; ${ANSWERED}; sleep 0.5`;
+const HOLD = `${START}; within 'pgrep -P $p >/dev/null'; kill -STOP $p; within '[ $(mounted) = 1 ]'; ${ANSWERED}; sleep 0.5`;
 const GO_ON = 'kill -CONT $p; wait $p; s=$?; cat said; (exit $s)';
 
 for (const [signal, status] of [

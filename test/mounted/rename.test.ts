@@ -90,9 +90,12 @@ function compare(t: Test, m: Mounted, cases: Case[]): void {
   for (const dir of [m.upper, ...m.lower]) {
     t.same(Object.keys(treeDigest(dir)), ['.']);
     t.equal(
-      sh('find .migratefs -path .migratefs/journal -prune -o -type f ! -name '*.slot' -print 2>/dev/null || true', {
-        cwd: dir,
-      }),
+      sh(
+        'find .migratefs -path .migratefs/journal -prune -o -type f ! -name "*.slot" -print 2>/dev/null || true',
+        {
+          cwd: dir,
+        },
+      ),
       '',
       'nothing in our own directory but the journal and the slots',
     );
