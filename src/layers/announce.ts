@@ -24,6 +24,7 @@ import { Stat } from '../sys/stat.ts';
 import type { FileSystem } from './filesystem.ts';
 import { openPrivateOf, privateName } from './private.ts';
 import { UPPER } from './setup.ts';
+import { textOf } from './spot.ts';
 
 const DOT = cstring('.');
 const stat = new Stat();
@@ -112,5 +113,3 @@ function suffixOf(dir: number, parent: number, name: CString): string | undefine
   }
   return `.at-${hash.update(name).digest('hex').slice(0, 16)}`;
 }
-
-const textOf = (name: CString): string => Buffer.from(name.subarray(0, -1)).toString('latin1');

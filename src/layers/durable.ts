@@ -1,14 +1,13 @@
 // What must be on disk before something else is changed. A storage that loses power has all that it was asked to make durable, and of the rest
 // whatever it likes; two storages are not equally quick. So a step that only makes sense after one on another storage waits for that.
 
-import { EACCES, EINVAL, ENOENT, EPERM } from '../../protocol/errno.ts';
+import { EINVAL, ENOENT } from '../../protocol/errno.ts';
 import type { NodeId } from '../../protocol/types.ts';
+import { asEither, isRefused } from './either.ts';
 import type { FileSystem } from './filesystem.ts';
 import { UPPER } from './setup.ts';
 import { side } from './sides.ts';
 import { syncDirectory } from './sync.ts';
-
-const isRefused = (result: number): boolean => result === -EACCES || result === -EPERM;
 
 // What a file system answers that has no fsync for directories, as some that are never written to (squashfs, iso9660).
 const isUnknown = (layer: number, result: number): boolean => layer !== UPPER && result === -EINVAL;
@@ -20,8 +19,7 @@ const isUnknown = (layer: number, result: number): boolean => layer !== UPPER &&
 export function syncSide(fs: FileSystem, directory: NodeId, layer: number): number {
   const dir = side(fs, directory, layer);
   if (dir < 0) return dir === -ENOENT ? 0 : dir;
-  let result = fs.caller.asDaemon(() => syncDirectory(dir));
-  if (isRefused(result)) result = syncDirectory(dir);
+  const result = asEither(fs, () => syncDirectory(dir));
   return isRefused(result) || isUnknown(layer, result) ? 0 : result;
 }
 

@@ -1,7 +1,7 @@
 // Directories that a layer lacks on the way to a new entry are made there with the owner, mode, ACLs, xattrs and times that the merged
 // tree shows. Each appears complete, by one rename out of our private directory, so that nobody ever meets one with other permissions.
 
-import { EACCES, EEXIST, ENOENT, ENOTDIR, EPERM, ESTALE, EXDEV, errnoName } from '../../protocol/errno.ts';
+import { EACCES, EEXIST, ENOENT, ENOTDIR, ESTALE, EXDEV, errnoName } from '../../protocol/errno.ts';
 import type { NodeId } from '../../protocol/types.ts';
 import { type NameRef, newIdentity, newNameRef } from '../inodes/table.ts';
 import { AT_EMPTY_PATH, AT_REMOVEDIR, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS } from '../sys/constants.ts';
@@ -13,6 +13,7 @@ import { Stat } from '../sys/stat.ts';
 import { Announcement } from './announce.ts';
 import { copyFlags } from './copyflags.ts';
 import { copyMetadata } from './copymeta.ts';
+import { asEither } from './either.ts';
 import { isEmptySide } from './empty.ts';
 import { reach } from './faultpoint.ts';
 import type { FileSystem } from './filesystem.ts';
@@ -79,12 +80,6 @@ export function mirrorForMove(fs: FileSystem, node: NodeId, layer: number): numb
   const target = made < 0 ? made : liveSide(fs, node, layer);
   const cannot = target === -EEXIST || target === -ENOTDIR || (made >= 0 && target === -ENOENT);
   return cannot ? -EXDEV : target;
-}
-
-/** Does something as the daemon, who may come where the caller stands without a way to it; as the caller where a server squashes root. */
-function asEither(fs: FileSystem, work: () => number): number {
-  const result = fs.caller.asDaemon(work);
-  return result === -EACCES || result === -EPERM ? work() : result;
 }
 
 /** A non-directory of that name further up would hide what is made. @returns 0, -ENOTDIR, or the errno of a layer that cannot be asked. */

@@ -1,17 +1,7 @@
 // rename: a file moves within its own layer where that shows the right thing, else it is copied up and moves there. The target is always
 // the old or the new content, and nothing that was hidden under the source's name appears.
 
-import {
-  EACCES,
-  EEXIST,
-  EINVAL,
-  EISDIR,
-  ENOENT,
-  ENOTDIR,
-  EPERM,
-  EROFS,
-  EXDEV,
-} from '../../protocol/errno.ts';
+import { EEXIST, EINVAL, EISDIR, ENOENT, ENOTDIR, EPERM, EROFS, EXDEV } from '../../protocol/errno.ts';
 import type { NodeId } from '../../protocol/types.ts';
 import {
   AT_SYMLINK_NOFOLLOW,
@@ -28,6 +18,7 @@ import { renameat2, statx } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
 import { MOVED, untilFound } from './again.ts';
 import { bringUp, type End } from './bringup.ts';
+import { isRefused } from './either.ts';
 import { exchange } from './exchange.ts';
 import { reach } from './faultpoint.ts';
 import type { FileSystem } from './filesystem.ts';
@@ -167,7 +158,7 @@ function moveWithin(
   if (taken < 0) return taken;
   reach('rename.hidden');
   const synced = supersedes(layer, to) ? syncContent(fs, dir, from) : 0;
-  const isOpen = synced !== -EACCES && synced !== -EPERM;
+  const isOpen = !isRefused(synced);
   const pin = pinTarget(fs, to);
   let result = isOpen ? synced : 0;
   result ||= renameIn(dir, from.name, target, to.name, flags);

@@ -1,11 +1,12 @@
 // A rename that puts a file of one layer in the place of what a layer below shows: the old content is the only one until the new one and its name
 // are durable, since the two lie on different storages. So that comes first, and the old one goes after it.
 
-import { EACCES, EPERM, errnoName } from '../../protocol/errno.ts';
+import { EACCES, errnoName } from '../../protocol/errno.ts';
 import { O_CLOEXEC, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, S_IFREG } from '../sys/constants.ts';
 import { close, openat } from '../sys/fd.ts';
 import type { End } from './bringup.ts';
 import { syncSide } from './durable.ts';
+import { asEither } from './either.ts';
 import type { FileSystem } from './filesystem.ts';
 import { removeHidden } from './hidden.ts';
 import { syncFile } from './sync.ts';
@@ -20,9 +21,7 @@ export const supersedes = (layer: number, to: End): boolean => to.layer > layer;
  */
 export function syncContent(fs: FileSystem, dir: number, { name, stat }: End): number {
   if (stat.type !== S_IFREG) return 0;
-  const open = () => openat(dir, name, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
-  let fd = fs.caller.asDaemon(open);
-  if (fd === -EACCES || fd === -EPERM) fd = open();
+  const fd = asEither(fs, () => openat(dir, name, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC));
   if (fd < 0) return fd;
   const result = syncFile(fd);
   close(fd);

@@ -7,6 +7,7 @@ import type { FaultPoint } from '../../src/layers/faultpoint.ts';
 import { AT_FDCWD, RENAME_EXCHANGE } from '../../src/sys/constants.ts';
 import { cstring } from '../../src/sys/cstring.ts';
 import { renameat2 } from '../../src/sys/path.ts';
+import { COPY_UP } from './faults.ts';
 import { list } from './hosts.ts';
 import { type Mounted, mountTest, run, treeDigest, whereIs } from './support.ts';
 
@@ -28,19 +29,6 @@ function nothingLeft(t: Test, m: Mounted, point: string): void {
     t.same(list(`${layer}/.migratefs/intents`), [], `${point}: nothing to finish`);
   }
 }
-
-const COPY_UP: FaultPoint[] = [
-  'copyup.temporary',
-  'copyup.data',
-  'copyup.metadata',
-  'copyup.synced',
-  'copyup.ready',
-  'copyup.published',
-  'copyup.durable',
-  'source.checked',
-  'source.aside',
-  'copyup.removed',
-];
 
 /** From here on the copy has its name, and the next mount removes the source. */
 const PUBLISHED = COPY_UP.slice(COPY_UP.indexOf('copyup.published'));

@@ -16,6 +16,16 @@ export const UNPUBLISHED: readonly FaultPoint[] = [
   'copyup.ready',
 ];
 
+/** All of its steps. */
+export const COPY_UP: readonly FaultPoint[] = [
+  ...UNPUBLISHED,
+  'copyup.published',
+  'copyup.durable',
+  'source.checked',
+  'source.aside',
+  'copyup.removed',
+];
+
 export interface Paused {
   /** Lets the worker go on. */
   go: () => void;

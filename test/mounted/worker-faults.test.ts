@@ -14,7 +14,7 @@ import {
 import t, { type Test } from 'tap';
 import type { FaultPoint } from '../../src/layers/faultpoint.ts';
 import { errnoOf } from './defects-support.ts';
-import { UNPUBLISHED } from './faults.ts';
+import { COPY_UP } from './faults.ts';
 import { list } from './hosts.ts';
 import { type Mounted, mountTest, until } from './support.ts';
 
@@ -48,15 +48,6 @@ async function nothingLeft(t: Test, m: Mounted): Promise<void> {
     t.same(list(`${layer}/.migratefs/intents`), [], 'nothing to finish');
   }
 }
-
-const COPY_UP: FaultPoint[] = [
-  ...UNPUBLISHED,
-  'copyup.published',
-  'copyup.durable',
-  'source.checked',
-  'source.aside',
-  'copyup.removed',
-];
 
 for (const order of ORDERS) {
   await mountTest(

@@ -1,0 +1,12 @@
+// Two who can do a thing in a layer: the daemon, and where a server squashes root, the caller.
+
+import { EACCES, EPERM } from '../../protocol/errno.ts';
+import type { FileSystem } from './filesystem.ts';
+
+export const isRefused = (result: number): boolean => result === -EACCES || result === -EPERM;
+
+/** Does something as the daemon, who may come where the caller stands without a way to it; as the caller where a server squashes root. */
+export function asEither(fs: FileSystem, work: () => number): number {
+  const result = fs.caller.asDaemon(work);
+  return isRefused(result) ? work() : result;
+}
