@@ -23,7 +23,7 @@ import { isLinked } from './linkindex.ts';
 import type { Place } from './locate.ts';
 import { openPrivateOf, privateName } from './private.ts';
 import { type LayerSetup, UPPER } from './setup.ts';
-import { type Spot, spotOf, textOf } from './spot.ts';
+import { type Spot, spotOf } from './spot.ts';
 
 export interface Publication {
   readonly version: 1;
@@ -48,11 +48,6 @@ export function stateOf(stat: Stat): string {
 export function contentOf({ type, size, mtimeSec, mtimeNsec }: Stat): string {
   return `${type} ${size} ${mtimeSec}.${mtimeNsec}`;
 }
-
-const SUFFIX = '.slot';
-
-/** Whether a name among the records is that of a worker's file. */
-export const isSlot = (name: CString): boolean => textOf(name).endsWith(SUFFIX);
 
 interface Slot {
   /** Or a negative errno: then nothing is said. */
@@ -98,7 +93,7 @@ export function endSlot(fs: FileSystem): void {
   slots.delete(fs);
   if (!slot.settled) return;
   fs.caller.asDaemon(() => {
-    const folder = openPrivateOf(fs, UPPER, 'intents');
+    const folder = openPrivateOf(fs, UPPER, 'slots');
     if (folder < 0) return;
     unlinkat(folder, slot.name, 0);
     close(folder);
@@ -108,9 +103,9 @@ export function endSlot(fs: FileSystem): void {
 const NOTHING = Buffer.from('\n');
 
 function openSlot(fs: FileSystem): Slot {
-  const folder = openPrivateOf(fs, UPPER, 'intents');
+  const folder = openPrivateOf(fs, UPPER, 'slots');
   const flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
-  const name = privateName(fs, SUFFIX);
+  const name = privateName(fs);
   const slot = { fd: folder < 0 ? folder : openat(folder, name, flags, 0o600), name, settled: true };
   if (folder >= 0) close(folder);
   slots.set(fs, slot);

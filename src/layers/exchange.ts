@@ -15,7 +15,7 @@ import type { FileSystem } from './filesystem.ts';
 import { withRoom } from './forget.ts';
 import { mayLoseName } from './guardflags.ts';
 import { HiddenAside } from './hiddenaside.ts';
-import { OpenIntent } from './intent.ts';
+import { answerTaken, OpenIntent, TAKEN } from './intent.ts';
 import { begin, recordRenamed } from './journal.ts';
 import { mirrorForMove } from './mirror.ts';
 import { mayTakeAway } from './permission.ts';
@@ -130,7 +130,8 @@ function withIntent(
   }));
   const intent = OpenIntent.begin(fs, from, to, planned);
   if (typeof intent === 'number') return intent;
-  const result = exchangeAll(fs, from, a, to, b, layers);
+  const result = exchangeAll(fs, from, a, to, b, layers, intent);
+  if (result === TAKEN) return answerTaken(fs, from.name, to.name);
   intent?.end([from.parent, to.parent], layers);
   return result;
 }
@@ -160,10 +161,12 @@ function exchangeAll(
   to: End,
   b: readonly number[],
   layers: readonly number[],
+  intent?: OpenIntent,
 ): number {
   for (const layer of layers.toReversed()) {
     // After a power cut the last step says whether all have been made (recover.ts).
     let result = layer === layers[0] ? syncSides(fs, [from.parent, to.parent], layers.slice(1)) : 0;
+    if (intent?.isTaken()) return TAKEN;
     result ||= moveIn(fs, layer, from, a, to, b);
     if (result === 0) {
       reach(`exchange.moved-${layer}`);

@@ -1,12 +1,21 @@
 // What takes a step in each of several layers, the rename or exchange of a directory, is written down before the first one, durably: the next
 // mount undoes what a crash has left half done (recover.ts). A record lies in our directory on the upper layer, under a name of its maker's.
 
-import { EACCES, EIO, EROFS, errnoName } from '../../protocol/errno.ts';
+import { EACCES, EIO, ENOENT, EROFS, errnoName } from '../../protocol/errno.ts';
 import type { NodeId } from '../../protocol/types.ts';
-import { O_CLOEXEC, O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } from '../sys/constants.ts';
+import {
+  AT_SYMLINK_NOFOLLOW,
+  O_CLOEXEC,
+  O_CREAT,
+  O_EXCL,
+  O_NOFOLLOW,
+  O_WRONLY,
+  STATX_BASIC_STATS,
+} from '../sys/constants.ts';
 import type { CString } from '../sys/cstring.ts';
 import { close, fsync, openat, write } from '../sys/fd.ts';
-import { unlinkat } from '../sys/path.ts';
+import { statx, unlinkat } from '../sys/path.ts';
+import { Stat } from '../sys/stat.ts';
 import type { End } from './bringup.ts';
 import { syncSides } from './durable.ts';
 import type { FileSystem } from './filesystem.ts';
@@ -16,6 +25,7 @@ import { type LayerSetup, UPPER } from './setup.ts';
 import { side } from './sides.ts';
 import { type Spot, spotOf, textOf } from './spot.ts';
 import { syncDirectory } from './sync.ts';
+import { unterminated } from './xattrpolicy.ts';
 
 /** A step, of one layer. Objects are told by `identityOf`. */
 export interface Step extends LayerMark {
@@ -42,6 +52,18 @@ export interface Planned {
   readonly second: boolean;
   readonly aside?: CString | undefined;
 }
+
+/** Another host has an intent's record: its steps are that host's. No errno, and never an answer. */
+export const TAKEN = -10_003;
+
+/** What the caller of a rename is told whose record was taken. Not -ESTALE: the kernel would begin again. */
+export function answerTaken(fs: FileSystem, from: CString, to: CString): number {
+  const mend = 'the storage lost this host for minutes: look whether it is under one name in all layers';
+  fs.log.error('intent_taken', { from: unterminated(from), to: unterminated(to), mend });
+  return -EIO;
+}
+
+const stat = new Stat();
 
 /** A record that stands. Call `end` when all steps are made or undone. */
 export class OpenIntent {
@@ -80,6 +102,21 @@ export class OpenIntent {
       const result = put(fs, name, intent);
       if (result === -EACCES || result === -EROFS) return undefined;
       return result < 0 ? result : new OpenIntent(fs, name);
+    });
+  }
+
+  /**
+   * Whether another host has taken this daemon for dead (vigil.ts), and the record: what it says is that host's to finish or to undo. Ask it
+   * before each step; when it is so, make none and undo none (`TAKEN`).
+   */
+  isTaken(): boolean {
+    const fs = this.#fs;
+    return fs.caller.asDaemon(() => {
+      const folder = openPrivateOf(fs, UPPER, 'intents');
+      if (folder < 0) return false;
+      const found = statx(folder, this.#name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, stat);
+      close(folder);
+      return found === -ENOENT;
     });
   }
 

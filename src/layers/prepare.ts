@@ -28,6 +28,8 @@ import { Stat } from '../sys/stat.ts';
 import { claim, NotOurs } from './claim.ts';
 import { EntryChanges } from './entrychanges.ts';
 import { inJournalFolder } from './filesystem.ts';
+import { finishCopies } from './finishcopy.ts';
+import { goneFrom } from './maker.ts';
 import { recover } from './recover.ts';
 import { type FileSystemSetup, type LayerSetup, type Policy, PRIVATE_NAME, UPPER } from './setup.ts';
 import { sweep } from './sweep.ts';
@@ -78,8 +80,10 @@ export function prepareFileSystem(options: PrepareOptions): FileSystemSetup {
     host: hostTag(),
   };
   if (!readOnly) {
-    recover(setup, log);
-    sweep(setup, log);
+    const isGone = goneFrom(setup.host);
+    recover(setup, log, isGone);
+    finishCopies(setup, log, isGone);
+    sweep(setup, log, isGone);
   }
   return setup;
 }

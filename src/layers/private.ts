@@ -25,10 +25,10 @@ export function isPrivate(parent: NodeId, name: CString): boolean {
 
 /**
  * The folders of ours: `work` for what is being made or out of the way, `aside` for hidden trees whose name was removed above them, `links`
- * for the link index (linkindex.ts), `intents` for what takes steps in several layers (intent.ts), `journal` for
- * the journals of all hosts.
+ * for the link index (linkindex.ts), `intents` for what takes steps in several layers (intent.ts), `slots` for
+ * what each worker publishes (copyslot.ts), `alive` for the signs of life of all hosts (life.ts), `journal` for their journals.
  */
-export type PrivateFolder = 'work' | 'aside' | 'links' | 'intents' | 'journal';
+export type PrivateFolder = 'work' | 'aside' | 'links' | 'intents' | 'slots' | 'alive' | 'journal';
 
 /**
  * Opens a folder of our directory in one layer, making it if need be. The caller closes it.

@@ -1,6 +1,8 @@
-// What a daemon of this host that died was about to do in several layers (intent.ts): where users see it done, it is finished; elsewhere what
-// was done of it is undone, in the reverse order. Run at the start of a mount, before the sweep, which takes for leftovers what waits aside.
+// What a daemon that died was about to do in several layers (intent.ts): where users see it done, it is finished; elsewhere what was done of
+// it is undone, in the reverse order. Run at the start of a mount for daemons of this host, and by vigil.ts for any; before the sweep, which takes
+// for leftovers what waits aside.
 
+import { readdir } from 'node:fs/promises';
 import { ENOENT, errnoName } from '../../protocol/errno.ts';
 import type { Log } from '../log/log.ts';
 import {
@@ -16,40 +18,53 @@ import { type CString, cstring } from '../sys/cstring.ts';
 import { eachDirent } from '../sys/dirents.ts';
 import { close, openat, read } from '../sys/fd.ts';
 import { renameat2, unlinkat } from '../sys/path.ts';
-import { isSlot } from './copyslot.ts';
-import { finishCopy } from './finishcopy.ts';
 import { identityAt, markedLayer } from './identity.ts';
 import type { Intent, Step } from './intent.ts';
+import { type IsGone, type Maker, makerOf } from './maker.ts';
 import { moveNewDirectory } from './movenew.ts';
+import { privateName } from './private.ts';
 import type { FileSystemSetup, LayerSetup } from './setup.ts';
 import { UPPER } from './setup.ts';
 import { bytesOf, isSpot, openParent, pathOfSpot } from './spot.ts';
-import { isLeftover } from './sweep.ts';
 import { syncDirectory } from './sync.ts';
 
 const INTENTS = cstring('intents');
 
-export function recover(setup: FileSystemSetup, log: Log): void {
+/** @param isGone whose records are wanted. */
+export function recover(setup: FileSystemSetup, log: Log, isGone: IsGone): void {
   const { ours, path } = setup.layers[UPPER] as LayerSetup;
   const folder = openat(ours, INTENTS, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   if (folder === -ENOENT) return;
-  const names: CString[] = [];
-  const read =
-    folder < 0
-      ? folder
-      : eachDirent(folder, ({ name }) => {
-          if (isLeftover(name, setup.host)) names.push(name.slice());
-          return true;
-        });
-  if (read < 0) log.error('recovery_failed', { layer: path, error: errnoName(-read) });
-  for (const name of names) if (!isSlot(name)) recoverOne(setup.layers, folder, name, log);
-  for (const name of names) if (isSlot(name)) finishCopy(setup, folder, name, log);
+  const names = folder < 0 ? folder : namesOf(folder, isGone);
+  if (typeof names === 'number') log.error('recovery_failed', { layer: path, error: errnoName(-names) });
+  else for (const name of names) recoverOne(setup, folder, name, log);
   if (folder >= 0) close(folder);
 }
 
-function recoverOne(layers: readonly LayerSetup[], folder: number, name: CString, log: Log): void {
-  const record = name.subarray(0, -1);
-  const intent = readIntent(folder, name);
+/** Whose records there are, asked beside the event loop. @throws what the storage answers */
+export async function makersOfIntents({ layers }: FileSystemSetup): Promise<Maker[]> {
+  const { ours } = layers[UPPER] as LayerSetup;
+  const names = await readdir(`/proc/self/fd/${ours}/intents`, 'latin1').catch((error) => {
+    if (error.code === 'ENOENT') return [];
+    throw error;
+  });
+  return names.flatMap((name) => makerOf(cstring(name)) ?? []);
+}
+
+function namesOf(folder: number, isWanted: IsGone): readonly CString[] | number {
+  const names: CString[] = [];
+  const read = eachDirent(folder, ({ name }) => {
+    const maker = makerOf(name);
+    if (maker !== undefined && isWanted(maker)) names.push(name.slice());
+    return true;
+  });
+  return read < 0 ? read : names;
+}
+
+function recoverOne({ layers, host }: FileSystemSetup, folder: number, found: CString, log: Log): void {
+  const record = found.subarray(0, -1);
+  const intent = readIntent(folder, found);
+  if (intent === undefined) return; // another host has it
   if (typeof intent === 'string') {
     log.error('intent_unreadable', { record, error: intent, mend: 'look at it, and remove it' });
     return;
@@ -57,9 +72,11 @@ function recoverOne(layers: readonly LayerSetup[], folder: number, name: CString
   const steps = intent.steps.map((step) => openStep(layers, intent, step));
   const what = { record, from: pathOfSpot(intent.from), to: pathOfSpot(intent.to) };
   const last = steps.at(-1);
+  const name = privateName({ host, worker: 0 });
   if (steps.some((step) => step === undefined) || last === undefined) {
     log.error('intent_of_other_layers', { ...what, mend: 'mount the layers that it was made for' });
-  } else {
+  } else if (renameat2(folder, found, folder, name, 0) === 0) {
+    // It is this daemon's from now on: of several hosts one gets so far, and should this one die as well, it is found again.
     const known = steps as OpenStep[];
     const done = isDone(last);
     const failed = done ? known.flatMap(dropAside) : known.toReversed().flatMap(undo);
@@ -77,9 +94,10 @@ function recoverOne(layers: readonly LayerSetup[], folder: number, name: CString
   }
 }
 
-/** @returns the record, or what is wrong with it. */
-function readIntent(folder: number, name: CString): Intent | string {
+/** @returns the record, undefined where it is not there, or what is wrong with it. */
+function readIntent(folder: number, name: CString): Intent | string | undefined {
   const fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+  if (fd === -ENOENT) return undefined;
   if (fd < 0) return errnoName(-fd) ?? `${fd}`;
   const parts: Buffer[] = [];
   const chunk = new Uint8Array(65536);

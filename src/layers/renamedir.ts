@@ -15,7 +15,7 @@ import { isEmpty } from './empty.ts';
 import { reach } from './faultpoint.ts';
 import type { FileSystem } from './filesystem.ts';
 import { removeHidden } from './hidden.ts';
-import { OpenIntent, type Planned } from './intent.ts';
+import { answerTaken, OpenIntent, type Planned, TAKEN } from './intent.ts';
 import { mirrorForMove } from './mirror.ts';
 import { moveName } from './movename.ts';
 import { mayChangeEntries, mayTakeAway } from './permission.ts';
@@ -80,8 +80,8 @@ function renameSides(
   reach('renamedir.intent');
   const cleared = to.layer >= 0 ? clearTarget(fs, to, old, isOneStep ? [] : replaced, aside) : 0;
   reach('renamedir.cleared');
-  const others = steps.slice(0, -1).map(({ layer }) => layer);
-  let moved = cleared < 0 ? cleared : moveAll(fs, from, to, sides, others, flags);
+  let moved = cleared < 0 ? cleared : moveAll(fs, from, to, sides, steps, flags, intent);
+  if (moved === TAKEN) return answerTaken(fs, from.name, to.name);
   if (moved === 0) {
     moved = confirmMove(announced);
     if (moved < 0) moveBack(fs, from, to, sides);
@@ -162,21 +162,24 @@ function removeHiddenUnder(fs: FileSystem, from: End, sides: readonly number[]):
   return 0;
 }
 
-/** @param others the layers in which something has changed before the topmost of `sides` moves. */
+/** @param steps of `intent`, where there is one. @returns 0, `MOVED`, `TAKEN`, or a negative errno. */
 function moveAll(
   fs: FileSystem,
   from: End,
   to: End,
   sides: readonly number[],
-  others: readonly number[],
+  steps: readonly Planned[],
   flags: number,
+  intent: OpenIntent | undefined,
 ): number {
+  const others = steps.slice(0, -1).map(({ layer }) => layer);
   for (let i = sides.length - 1; i >= 0; i--) {
     const layer = sides[i] as number;
     const old = side(fs, from.parent, layer);
     const target = side(fs, to.parent, layer);
     // After a power cut the last step says whether all have been made (recover.ts).
     let result = i === 0 ? syncSides(fs, [from.parent, to.parent], others) : 0;
+    if (intent?.isTaken()) return TAKEN;
     result ||= renameat2(old, from.name, target, to.name, flags);
     // Layers without flags (NFS, GlusterFS) at least never replace anything but an empty directory.
     if (result === -EINVAL && flags !== 0) result = renameat2(old, from.name, target, to.name, 0);

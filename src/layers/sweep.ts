@@ -1,5 +1,5 @@
 // The sweep at the start of a mount: unpublished copies in our private directories that a daemon of this host left when it died. What a living
-// process owns, or another host, is left alone.
+// process owns is left alone, and what one of another host has left, unless it is known to be gone (vigil.ts).
 
 import { EEXIST, ENOENT, ENOTEMPTY, errnoName } from '../../protocol/errno.ts';
 import type { Log } from '../log/log.ts';
@@ -20,24 +20,28 @@ import { statx, unlinkat } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
 import { asideSuffix } from './aside.ts';
 import { isUnfinishedLinks, removeLinks } from './linkentries.ts';
+import { type IsGone, makerOf } from './maker.ts';
 import { type FileSystemSetup, UPPER } from './setup.ts';
+import { textOf } from './spot.ts';
 
 const WORK = cstring('work');
 
-export function sweep(setup: FileSystemSetup, log: Log): void {
+/** @param isGone whose leftovers are wanted. */
+export function sweep(setup: FileSystemSetup, log: Log, isGone: IsGone): void {
   for (const [layer, { path, ours }] of setup.layers.entries()) {
     const fd = openat(ours, WORK, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd === -ENOENT) continue;
-    const swept = fd < 0 ? fd : sweepDirectory(fd, layer, path, setup.host, log);
+    const swept = fd < 0 ? fd : sweepDirectory(fd, layer, path, isGone, log);
     if (swept < 0) log.warn('sweep_failed', { layer: path, error: errnoName(-swept) });
     if (fd >= 0) close(fd);
   }
 }
 
 /** @returns 0, or the errno of reading the directory. */
-function sweepDirectory(dir: number, layer: number, path: string, host: string, log: Log): number {
+function sweepDirectory(dir: number, layer: number, path: string, isGone: IsGone, log: Log): number {
   return eachDirent(dir, ({ name, type }) => {
-    if (!isLeftover(name, host)) return true;
+    const maker = makerOf(name);
+    if (maker === undefined || !isGone(maker)) return true;
     const report = { layer: path, name: name.subarray(0, -1) };
     if (mustStay(dir, layer, name)) {
       log.error('strange_file_kept', { ...report, mend: 'look whose it is, and move it back' });
@@ -68,24 +72,4 @@ function mustStay(dir: number, layer: number, name: CString): boolean {
 function remove(dir: number, name: CString, isDirectory: boolean): number {
   if (!isDirectory) return unlinkat(dir, name, 0);
   return isUnfinishedLinks(name) ? removeLinks(dir, name) : unlinkat(dir, name, AT_REMOVEDIR);
-}
-
-/** Whether a name is one of `privateName` of a process of this host that is gone. */
-export function isLeftover(name: CString, host: string): boolean {
-  const match = /^(.+)\.(\d+)\.\d+\.\d+\.[0-9a-f]+(?:\.links|\.slot|\.(?:of|at)-[0-9a-f]+)?$/.exec(
-    textOf(name),
-  );
-  return match !== null && match[1] === host && !isAlive(Number(match[2]));
-}
-
-const textOf = (name: CString): string => new TextDecoder('latin1').decode(name.subarray(0, -1));
-
-function isAlive(pid: number): boolean {
-  if (pid === process.pid) return false; // a former process had this number: nothing has been made yet
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
-  }
 }

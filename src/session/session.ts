@@ -6,6 +6,7 @@ import { type Dialect, Reply } from '../../protocol/index.ts';
 import { InodeTable } from '../inodes/table.ts';
 import { JournalSync } from '../journal/sync.ts';
 import { type FileSystemSetup, type LayerSetup, UPPER } from '../layers/setup.ts';
+import { Vigil } from '../layers/vigil.ts';
 import { Log } from '../log/index.ts';
 import { O_NONBLOCK } from '../sys/constants.ts';
 import { close, getFlags, setFlags, write } from '../sys/fd.ts';
@@ -72,6 +73,7 @@ export class Session {
   readonly #notifier: Notifier;
   readonly #eviction: Eviction | undefined;
   readonly #journal: JournalSync | undefined;
+  readonly #vigil: Vigil | undefined;
   readonly #table: InodeTable;
   #stops = 0;
 
@@ -86,6 +88,7 @@ export class Session {
       const { ours } = fs.layers[UPPER] as LayerSetup;
       this.#journal = new JournalSync(fs.journal, this.#log, `/proc/self/fd/${ours}/journal`);
     }
+    if (!fs.policy.readOnly) this.#vigil = new Vigil(fs, this.#log);
     const { minor, flags } = dialect;
     const budget = options.descriptorBudget;
     this.#pool = new Pool({
@@ -192,7 +195,7 @@ export class Session {
     // Closed last: with no descriptor left the kernel aborts what is still waiting.
     if (end !== undefined) await this.#options.unmount(true);
     close(this.#options.device);
-    await this.#journal?.end();
+    await Promise.all([this.#journal?.end(), this.#vigil?.end()]);
     return end ?? 'unmounted';
   }
 }

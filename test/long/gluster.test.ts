@@ -186,7 +186,9 @@ await mountTest(
       t.same(readdirSync(m.mnt).sort(), ['d', 'empty']);
       for (const layer of [m.upper, ...m.lower]) {
         t.same(list(`${layer}/.migratefs/work`), []);
-        t.same(list(`${layer}/.migratefs/intents`), []);
+        for (const folder of ['intents', 'slots']) {
+          t.same(list(`${layer}/.migratefs/${folder}`), []);
+        }
       }
     }
   },

@@ -123,14 +123,14 @@ function checkEnd(t: Test, m: Mounted, others: OtherHost[]): void {
   );
   for (const layer of [m.upper, ...m.lower]) {
     t.same(list(`${layer}/.migratefs/work`), [], 'nothing is left in work');
-    const intents = `${layer}/.migratefs/intents`;
+    t.same(list(`${layer}/.migratefs/intents`), [], 'nothing is left in intents');
+    const slots = `${layer}/.migratefs/slots`;
     // A living daemon has one for each worker: empty when nothing is under way.
-    const isSettled = (name: string) =>
-      name.endsWith('.slot') && readFileSync(`${intents}/${name}`, 'latin1').startsWith('\n');
+    const isSettled = (name: string) => readFileSync(`${slots}/${name}`, 'latin1').startsWith('\n');
     t.same(
-      list(intents).filter((name) => !isSettled(name)),
+      list(slots).filter((name) => !isSettled(name)),
       [],
-      'nothing is left in intents',
+      'every slot is settled',
     );
   }
 }

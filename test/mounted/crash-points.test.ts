@@ -26,7 +26,9 @@ async function killedAt(m: Mounted, point: FaultPoint, act: string | (() => unkn
 function nothingLeft(t: Test, m: Mounted, point: string): void {
   for (const layer of [m.upper, ...m.lower]) {
     t.same(list(`${layer}/.migratefs/work`), [], `${point}: nothing unfinished`);
-    t.same(list(`${layer}/.migratefs/intents`), [], `${point}: nothing to finish`);
+    for (const folder of ['intents', 'slots']) {
+      t.same(list(`${layer}/.migratefs/${folder}`), [], `${point}: nothing to finish`);
+    }
   }
 }
 

@@ -97,7 +97,7 @@ await mountTest(
     },
   },
   async (t, m) => {
-    const intents = `${m.upper}/.migratefs/intents`;
+    const slots = `${m.upper}/.migratefs/slots`;
     for (const [name, { act, source, says, shown = OLD }] of Object.entries(CASES)) {
       mkdirSync(`${m.lower[0]}/p/q`, { recursive: true });
       writeFileSync(below(m), OLD);
@@ -107,9 +107,9 @@ await mountTest(
       m.faults.clear();
       await m.unmount();
       t.ok(existsSync(below(m)) && existsSync(above(m)), `${name}: both are there`);
-      const [slot = '', ...more] = list(intents);
+      const [slot = '', ...more] = list(slots);
       t.same(more, []);
-      act(m, `${intents}/${slot}`);
+      act(m, `${slots}/${slot}`);
       const said = m.log().length;
       await m.remount();
       t.equal(existsSync(below(m)), source === 'kept', `${name}: the source is ${source}`);
@@ -119,8 +119,8 @@ await mountTest(
       if (says === undefined)
         t.notMatch(now, /hidden_source|slot_refused|source_removed path=p\/q\/x layer=$/);
       else t.match(now, says);
-      t.same(list(intents), now.includes('slot_refused') ? [slot] : []);
-      rmSync(`${intents}/${slot}`, { force: true });
+      t.same(list(slots), now.includes('slot_refused') ? [slot] : []);
+      rmSync(`${slots}/${slot}`, { force: true });
       t.equal(run('rm', [path], { cwd: m.mnt }).status, 0);
       t.equal(whereIs(m, path), '', 'with the name all of it goes');
     }
@@ -159,8 +159,8 @@ await mountTest(
   { prepare: ({ lower: [lower] }) => writeFileSync(`${lower}/f`, OLD) },
   async (t, m) => {
     run('bash', ['-c', 'echo more >>f'], { cwd: m.mnt });
-    t.equal(list(`${m.upper}/.migratefs/intents`).length, 1);
+    t.equal(list(`${m.upper}/.migratefs/slots`).length, 1);
     await m.unmount();
-    t.same(list(`${m.upper}/.migratefs/intents`), []);
+    t.same(list(`${m.upper}/.migratefs/slots`), []);
   },
 );

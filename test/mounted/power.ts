@@ -113,7 +113,9 @@ async function lookAt(t: Test, m: Mounted, step: Step, cut: Cut, upperBacking: B
   await m.remount('threads=1');
   for (const layer of [m.upper, ...m.lower]) {
     t.same(list(`${layer}/.migratefs/work`), [], `${cut.label}: nothing unfinished`);
-    t.same(list(`${layer}/.migratefs/intents`), [], `${cut.label}: nothing to finish`);
+    for (const folder of ['intents', 'slots']) {
+      t.same(list(`${layer}/.migratefs/${folder}`), [], `${cut.label}: nothing to finish`);
+    }
   }
   step.scenario.check(t, placesOf(m, step.dir), cut.label, step.facts);
   await m.unmount();

@@ -15,9 +15,19 @@ export interface OtherHost {
   log: () => string;
 }
 
+/** Has a command run on what has another name than this machine: a host of its own, whose processes nobody else can ask about. */
+const asHost = (name: string): string[] => [
+  'unshare',
+  '--uts',
+  'sh',
+  '-c',
+  `hostname ${name}; exec "$@"`,
+  'sh',
+];
+
 /**
  * One more mount, which is taken away when the test ends.
- * @param name of its mount point. @param faults the fault points of its daemon
+ * @param name of its mount point. @param faults the fault points of its daemon. @param host another host's name, as root alone may have it
  */
 export async function mountOther(
   t: Test,
@@ -25,6 +35,7 @@ export async function mountOther(
   name: string,
   options: string,
   faults?: Faults,
+  host?: string,
 ): Promise<OtherHost> {
   const mnt = `${m.dir}/${name}`;
   const logFile = `${mnt}.log`;
@@ -33,7 +44,9 @@ export async function mountOther(
   const { upper, lower } = m.elsewhere();
   const words = `lowerdir=${lower.join(':')},upperdir=${upper},${options}`;
   const log = openSync(logFile, 'a');
-  const daemon = spawn(process.execPath, [...(faults?.args ?? []), program, '-f', '-o', words, mnt], {
+  const node = [process.execPath, ...(faults?.args ?? []), program, '-f', '-o', words, mnt];
+  const [command = '', ...args] = host === undefined ? node : [...asHost(host), ...node];
+  const daemon = spawn(command, args, {
     stdio: ['ignore', log, log],
     cwd: '/',
     env: cleanEnv(faults?.env),

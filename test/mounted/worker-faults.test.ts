@@ -45,7 +45,9 @@ async function nothingLeft(t: Test, m: Mounted): Promise<void> {
   await m.remount();
   for (const layer of [m.upper, ...m.lower]) {
     t.same(list(`${layer}/.migratefs/work`), [], 'nothing unfinished');
-    t.same(list(`${layer}/.migratefs/intents`), [], 'nothing to finish');
+    for (const folder of ['intents', 'slots']) {
+      t.same(list(`${layer}/.migratefs/${folder}`), [], 'nothing to finish');
+    }
   }
 }
 

@@ -1,0 +1,34 @@
+// Who has made a name in our directories (`privateName`): a process of a host.
+
+import type { CString } from '../sys/cstring.ts';
+import { textOf } from './spot.ts';
+
+export interface Maker {
+  /** As `FileSystemSetup.host`: with the pid namespace, which gives the number a meaning. */
+  readonly host: string;
+  readonly pid: number;
+}
+
+/** Whether a maker's process has ended, as far as this one can tell. */
+export type IsGone = (maker: Maker) => boolean;
+
+/** @returns undefined for a name that is none of `privateName`. */
+export function makerOf(name: CString): Maker | undefined {
+  const match = /^(.+)\.(\d+)\.\d+\.\d+\.[0-9a-f]+(?:\.links|\.(?:of|at)-[0-9a-f]+)?$/.exec(textOf(name));
+  return match === null ? undefined : { host: match[1] as string, pid: Number(match[2]) };
+}
+
+/** Of the processes of one host, those that are gone; this is for a process that has made nothing yet. */
+export function goneFrom(host: string): IsGone {
+  return (maker) => maker.host === host && (maker.pid === process.pid || !isAlive(maker.pid));
+}
+
+/** Whether a process of this host has the number. */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
+  }
+}
