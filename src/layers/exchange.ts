@@ -71,7 +71,8 @@ function exchangeLocked(fs: FileSystem, from: End, to: End): number {
 function exchangeSides(fs: FileSystem, from: End, to: End, announced: readonly Announcement[]): number {
   const a = layersOf(fs, from);
   const b = layersOf(fs, to);
-  if (typeof a === 'number' || typeof b === 'number') return Math.min(Number(a), Number(b));
+  if (typeof a === 'number') return a;
+  if (typeof b === 'number') return b;
   const ready = Math.min(mirrorParents(fs, a, to), mirrorParents(fs, b, from));
   if (ready < 0) return ready;
   const exchanged = withoutHidden(fs, from, a, () =>
