@@ -9,7 +9,7 @@ import { mountAt } from '../../src/sys/mountinfo.ts';
 import { isAlive } from './processes.ts';
 import { cleanEnv, must } from './tools.ts';
 
-/** More than one would have the client distribute files over them, where a link is no exclusive step between clients (docs/semantics.md). */
+/** More than one would have the client distribute files over them, where a link is no exclusive step between clients (docs/gluster.md). */
 const BRICKS = ['brick'];
 
 /**
