@@ -54,10 +54,12 @@ export class Reply {
 
   /**
    * Writes the header for a body of `result` bytes, or for an error when `result` is a negative errno, and returns the
-   * length to write. The kernel refuses numbers from 512 up; they become EIO. A RangeError when the body is too long.
+   * length to write. The kernel refuses numbers from 512 up; they become EIO. A RangeError when the body is too long, or
+   * `result` is no whole number.
    */
   finish(to: Answered, result: number): number {
-    if (result > this.body.length) throw new RangeError(`${result} bytes in a body of ${this.body.length}`);
+    if (result > this.body.length || !Number.isInteger(result))
+      throw new RangeError(`${result} bytes in a body of ${this.body.length}`);
     const length = fuse_out_header.size + Math.max(result, 0);
     this.#head.setUint32(HEADER.len, length, true);
     this.#head.setInt32(HEADER.error, result >= 0 ? 0 : result < -MAX_ERRNO ? -EIO : result, true);

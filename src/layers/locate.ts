@@ -24,7 +24,7 @@ import { FILE_HANDLE } from './handlekinds.ts';
 import { adoptName, copyOf, isLinked } from './linkindex.ts';
 import { settle } from './locking.ts';
 import { isPrivate, oursOf } from './private.ts';
-import { UPPER } from './setup.ts';
+import { isExclusive, UPPER } from './setup.ts';
 import { mayHaveLowerSide, side, topSide } from './sides.ts';
 
 const MASK = STATX_BASIC_STATS | STATX_BTIME;
@@ -88,12 +88,9 @@ function borrow(fs: FileSystem, layer: number, found: Stat, error: number, borro
 
 /** Another host may have brought it up between the question above and the one below. */
 function searchUpperAgain(fs: FileSystem, parent: NodeId, name: CString, found: Stat): number {
-  const dir = fs.policy.entryTimeoutMs > LONG ? -ENOENT : side(fs, parent, UPPER);
+  const dir = isExclusive(fs.policy) ? -ENOENT : side(fs, parent, UPPER);
   return dir < 0 ? -ENOENT : Math.min(statx(dir, name, AT_SYMLINK_NOFOLLOW, MASK, found), UPPER);
 }
-
-/** Names that are kept longer than this many milliseconds are this host's alone (`cache=exclusive`). */
-const LONG = 60_000;
 
 /** Where a node's visible object is: `dir` and `name` on `layer`, with its attributes in the file system's `stat`. */
 export interface Place extends Borrowed {

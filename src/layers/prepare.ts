@@ -25,13 +25,21 @@ import { close, open } from '../sys/fd.ts';
 import { getrlimit, ResourceLimit, RLIMIT_NOFILE } from '../sys/limits.ts';
 import { statx } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
+import { bricksOf } from './bricks.ts';
 import { claim, NotOurs } from './claim.ts';
 import { EntryChanges } from './entrychanges.ts';
 import { inJournalFolder } from './filesystem.ts';
 import { finishCopies } from './finishcopy.ts';
 import { goneFrom } from './maker.ts';
 import { recover } from './recover.ts';
-import { type FileSystemSetup, type LayerSetup, type Policy, PRIVATE_NAME, UPPER } from './setup.ts';
+import {
+  type FileSystemSetup,
+  isExclusive,
+  type LayerSetup,
+  type Policy,
+  PRIVATE_NAME,
+  UPPER,
+} from './setup.ts';
 import { sweep } from './sweep.ts';
 import { openUntouched } from './untouched.ts';
 
@@ -61,10 +69,11 @@ const MOST_HANDLES = 1 << 20;
 
 export function prepareFileSystem(options: PrepareOptions): FileSystemSetup {
   const log = new Log(options.log, options.logLevel);
-  const { readOnly } = options.policy;
   const paths = [options.upper, ...options.lower];
   // The lowest first: an old layer that is refused leaves the new one as it was.
-  const layers = paths.toReversed().map((path, i) => openLayer(path, paths.length - 1 - i, readOnly, log));
+  const layers = paths
+    .toReversed()
+    .map((path, i) => openLayer(path, paths.length - 1 - i, options.policy, log));
   layers.reverse();
   const region = reserve(options, layers.length);
   enterRoot(new InodeTable(region), layers);
@@ -73,13 +82,13 @@ export function prepareFileSystem(options: PrepareOptions): FileSystemSetup {
     changes: EntryChanges.allocate(),
     layers,
     policy: { ...options.policy, switchCredentials: maySwitch() },
-    journal: readOnly ? undefined : openJournal(options, layers, log),
+    journal: options.policy.readOnly ? undefined : openJournal(options, layers, log),
     log: options.log,
     logLevel: options.logLevel,
     generation: randomBytes(4).readUInt32LE(),
     host: hostTag(),
   };
-  if (!readOnly) {
+  if (!options.policy.readOnly) {
     const isGone = goneFrom(setup.host);
     recover(setup, log, isGone);
     finishCopies(setup, log, isGone);
@@ -93,7 +102,8 @@ function maySwitch(): boolean {
   return geteuid() === 0 && hasEffectiveCapability(CAP_SETUID) && hasEffectiveCapability(CAP_SETGID);
 }
 
-function openLayer(path: string, index: number, readOnly: boolean, log: Log): LayerSetup {
+function openLayer(path: string, index: number, policy: PrepareOptions['policy'], log: Log): LayerSetup {
+  const { readOnly } = policy;
   const root = cstring(path);
   const fd = readOnly ? openUntouched(root) : open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) throw new SetupError(`cannot open the layer ${JSON.stringify(path)}: ${errnoName(-fd)}`);
@@ -103,7 +113,13 @@ function openLayer(path: string, index: number, readOnly: boolean, log: Log): La
       `cannot read the layer ${JSON.stringify(path)}: ${errnoName(-probe)}; mount as a user who may`,
     );
   }
+  const bricks = bricksOf(probe);
   close(probe);
+  if (index === UPPER && bricks > 1 && !readOnly && !isExclusive(policy)) {
+    throw new SetupError(
+      `upperdir ${JSON.stringify(path)} is a GlusterFS volume that distributes files over ${bricks} bricks, where two hosts that write to one old file at the same moment can lose what one of them has written: give cache=exclusive if this is the only host, or take a volume of one brick or one set of replicas`,
+    );
+  }
   try {
     return { path, fd, ours: claim({ path, fd }, index, readOnly, log) };
   } catch (error) {

@@ -36,6 +36,11 @@ export interface Policy {
   readonly switchCredentials: boolean;
 }
 
+/** Whether no other host uses the layers: only then may the kernel keep a name for longer than a minute. */
+export function isExclusive({ entryTimeoutMs }: Pick<Policy, 'entryTimeoutMs'>): boolean {
+  return entryTimeoutMs > 60_000;
+}
+
 export interface FileSystemSetup {
   /** The inode table (src/inodes). */
   readonly region: SharedArrayBuffer;

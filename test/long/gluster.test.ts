@@ -2,14 +2,25 @@
 // copy is published by a link, and every directory that must not replace another one by two steps. What else hosts do at the same moment is in
 // mounted/hosts-*.test.ts, which hosts-gluster runs on such volumes.
 
-import { chmodSync, chownSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import t from 'tap';
 import { AT_FDCWD, O_RDWR, O_TMPFILE, RENAME_EXCHANGE, RENAME_NOREPLACE } from '../../src/sys/constants.ts';
 import { cstring } from '../../src/sys/cstring.ts';
 import { openat } from '../../src/sys/fd.ts';
 import { renameat2 } from '../../src/sys/path.ts';
+import { unmountPath } from '../mounted/backing.ts';
+import { Volume } from '../mounted/gluster.ts';
 import { hostsTest, list } from '../mounted/hosts.ts';
-import { describe, mountTest, sh, treeDigest, whereIs } from '../mounted/support.ts';
+import { describe, mountTest, program, run, sh, treeDigest, whereIs } from '../mounted/support.ts';
 
 const EOPNOTSUPP = 95;
 const EINVAL = 22;
@@ -191,5 +202,35 @@ await mountTest(
         }
       }
     }
+  },
+);
+
+await mountTest(
+  t,
+  'a new storage of several bricks is for one host alone',
+  { root: true, needs: ['glusterfsd', 'setfattr'] },
+  (t, m) => {
+    const [several, bricks, mnt] = [`${m.dir}/several`, `${m.dir}/bricks`, `${m.dir}/merged`];
+    for (const dir of [several, bricks, mnt]) mkdirSync(dir);
+    const volume = new Volume(`${m.dir}/volume`, bricks, `${m.dir}/pids`, ['one', 'two', 'three']);
+    appendFileSync(`${m.dir}/mounts`, `${several}\n${mnt}\n`);
+    volume.mount(several);
+    const mount = (options: string) => {
+      const words = `lowerdir=${m.lower[0]},upperdir=${several},log-file=${m.dir}/log,${options}`;
+      return run(process.execPath, [program, '-o', words, mnt]);
+    };
+    for (const cache of ['none', 'shared']) {
+      const { status, stderr } = mount(`cache=${cache}`);
+      t.equal(status, 1);
+      t.match(stderr.toString(), /upperdir ".*" is a GlusterFS volume that distributes files over 3 bricks/);
+    }
+    t.same(list(several), [], 'nothing was made there');
+    for (const alone of ['ro', 'cache=exclusive']) {
+      const { status, stderr } = mount(alone);
+      t.equal(status, 0, `${alone}: ${stderr.toString()}`);
+      t.equal(unmountPath(mnt), undefined);
+    }
+    t.equal(unmountPath(several), undefined);
+    volume.end();
   },
 );

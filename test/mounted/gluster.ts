@@ -10,7 +10,7 @@ import { isAlive } from './processes.ts';
 import { cleanEnv, must } from './tools.ts';
 
 /** More than one would have the client distribute files over them, where a link is no exclusive step between clients (docs/gluster.md). */
-const BRICKS = ['brick'];
+const ONE = ['brick'];
 
 /**
  * Each client asks the bricks anew, as hosts that share a tree with `cache=none` need; for that there is no md-cache (performance.stat-prefetch)
@@ -45,21 +45,21 @@ function socketOptions(end: 'listen' | 'connect', socket: string): Record<string
   };
 }
 
-function serverFile(bricks: string, volume: string, socket: string): string {
+function serverFile(names: string[], bricks: string, volume: string, socket: string): string {
   const types = ['features/access-control', 'features/locks', 'features/upcall', 'performance/io-threads'];
-  const each = BRICKS.map((brick) => {
+  const each = names.map((brick) => {
     const directory = `${bricks}/${brick}`;
     const posix = translator(`${brick}-posix`, 'storage/posix', { directory, 'volume-id': volume }, []);
     const { text, top } = stack(brick, types, `${brick}-posix`);
     return posix + text + translator(brick, 'debug/io-stats', {}, [top]);
   });
-  const allowed = Object.fromEntries(BRICKS.map((brick) => [`auth.addr.${brick}.allow`, '*']));
+  const allowed = Object.fromEntries(names.map((brick) => [`auth.addr.${brick}.allow`, '*']));
   const options = { ...socketOptions('listen', socket), ...allowed };
-  return each.join('') + translator('server', 'protocol/server', options, BRICKS);
+  return each.join('') + translator('server', 'protocol/server', options, names);
 }
 
-function clientFile(socket: string): string {
-  const connections = BRICKS.map((brick) =>
+function clientFile(names: string[], socket: string): string {
+  const connections = names.map((brick) =>
     translator(
       `to-${brick}`,
       'protocol/client',
@@ -67,7 +67,7 @@ function clientFile(socket: string): string {
       [],
     ),
   );
-  const below = BRICKS.map((brick) => `to-${brick}`);
+  const below = names.map((brick) => `to-${brick}`);
   const distribute = translator('distribute', 'cluster/distribute', {}, below);
   const utime = translator('utime', 'features/utime', { noatime: 'on' }, ['distribute']);
   const types = ['write-behind', 'io-threads'];
@@ -95,19 +95,19 @@ export class Volume {
   #clients = 0;
 
   /** @param dir its own, which is made. @param bricks a directory on a file system with `trusted` xattrs. @param pids the guard's file. */
-  constructor(dir: string, bricks: string, pids: string) {
+  constructor(dir: string, bricks: string, pids: string, names = ONE) {
     this.#dir = dir;
     this.#pids = pids;
     mkdirSync(dir);
     const id = randomUUID();
-    for (const brick of BRICKS) {
+    for (const brick of names) {
       mkdirSync(`${bricks}/${brick}`);
       const value = `0x${id.replaceAll('-', '')}`;
       must('setfattr', ['-n', 'trusted.glusterfs.volume-id', '-v', value, `${bricks}/${brick}`]);
     }
     const socket = `${dir}/socket`;
-    writeFileSync(`${dir}/server.vol`, serverFile(bricks, id, socket));
-    writeFileSync(`${dir}/client.vol`, clientFile(socket));
+    writeFileSync(`${dir}/server.vol`, serverFile(names, bricks, id, socket));
+    writeFileSync(`${dir}/client.vol`, clientFile(names, socket));
     this.#server = this.#start('glusterfsd', 'server', []);
     waitUntil('bricks', () => this.#isUp(this.#server, 'server') && existsSync(socket));
   }

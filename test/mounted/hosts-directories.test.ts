@@ -205,3 +205,21 @@ await hostsTest(t, 'an exchange of two directories of the old storage', all, asy
     makeDirectory(m);
   }
 });
+
+/** renameat2(2) of perl, which has no name for it. */
+const RENAMEAT2 = process.arch === 'arm64' ? 276 : 316;
+const EXCHANGE = `perl -e '($a, $b) = qw(p/both p/gone); syscall(${RENAMEAT2}, -100, $a, -100, $b, 2) == 0 or die "exchange: $!\\n"'`;
+
+await hostsTest(t, 'an exchange with a directory that goes', { ...all, needs: ['perl'] }, async (t, m) => {
+  mkdirSync(`${m.upper}/p`);
+  for (const layer of [m.upper, ...m.lower]) mkdirSync(`${layer}/p/both`);
+  mkdirSync(`${m.upper}/p/gone`);
+  const stopped = m.a.faults.pause('exchange.announced');
+  const exchange = m.a.run(EXCHANGE);
+  const there = await stopped();
+  t.equal(await m.b.run('rmdir p/gone'), 'ok');
+  there.go();
+  t.match(await exchange, TOO_LATE);
+  t.equal(whereIs(m, 'p/both'), 'upper lower');
+  t.notMatch(m.log(), /worker_died/);
+});

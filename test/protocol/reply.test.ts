@@ -49,5 +49,8 @@ t.test('errors', async (t) => {
   }
   t.equal(reply.finish(to, 16), 32);
   t.throws(() => reply.finish(to, 17), RangeError, 'a body longer than the buffer');
+  for (const result of [Number.NaN, 1.5, -1.5]) {
+    t.throws(() => reply.finish(to, result), RangeError, `${result} is neither a length nor an error`);
+  }
   t.throws(() => new Reply(new Uint8Array(15)), RangeError);
 });
