@@ -25,7 +25,7 @@ import { moveNewDirectory } from './movenew.ts';
 import { privateName } from './private.ts';
 import type { FileSystemSetup, LayerSetup } from './setup.ts';
 import { UPPER } from './setup.ts';
-import { bytesOf, isSpot, openParent, pathOfSpot } from './spot.ts';
+import { bytesOf, isSpot, openParent, pathOfSpot, textOf } from './spot.ts';
 import { syncDirectory } from './sync.ts';
 
 const INTENTS = cstring('intents');
@@ -65,6 +65,12 @@ function recoverOne({ layers, host }: FileSystemSetup, folder: number, found: CS
   const record = found.subarray(0, -1);
   const intent = readIntent(folder, found);
   if (intent === undefined) return; // another host has it
+  if (intent === CUT_SHORT) {
+    const removed = unlinkat(folder, found, 0);
+    if (removed < 0 && removed !== -ENOENT)
+      log.warn('intent_kept', { name: record, error: errnoName(-removed) });
+    return;
+  }
   if (typeof intent === 'string') {
     log.error('intent_unreadable', { record, error: intent, mend: 'look at it, and remove it' });
     return;
@@ -75,18 +81,11 @@ function recoverOne({ layers, host }: FileSystemSetup, folder: number, found: CS
   const name = privateName({ host, worker: 0 });
   if (steps.some((step) => step === undefined) || last === undefined) {
     log.error('intent_of_other_layers', { ...what, mend: 'mount the layers that it was made for' });
-  } else if (renameat2(folder, found, folder, name, 0) === 0) {
-    // It is this daemon's from now on: of several hosts one gets so far, and should this one die as well, it is found again.
-    const known = steps as OpenStep[];
-    const done = isDone(last);
-    const failed = done ? known.flatMap(dropAside) : known.toReversed().flatMap(undo);
-    for (const { path, error } of failed) {
-      log.error('rename_torn', { ...what, layer: path, error, mend: 'rename it back in that layer by hand' });
-    }
-    if (failed.length === 0) {
-      log.info(done ? 'rename_finished' : 'rename_undone', what);
-      unlinkat(folder, name, 0);
-    }
+  } else {
+    // It is this daemon's from then on: of several hosts one gets so far, and should this one die as well, it is found again.
+    const taken = renameat2(folder, found, folder, name, 0);
+    if (taken === 0) carryOut(steps as OpenStep[], last, what, folder, name, log);
+    else if (taken !== -ENOENT) log.error('recovery_failed', { ...what, error: errnoName(-taken) });
   }
   for (const step of steps) {
     if (step === undefined) continue;
@@ -94,8 +93,30 @@ function recoverOne({ layers, host }: FileSystemSetup, folder: number, found: CS
   }
 }
 
+function carryOut(
+  steps: OpenStep[],
+  last: OpenStep,
+  what: Readonly<Record<string, Uint8Array>>,
+  folder: number,
+  name: CString,
+  log: Log,
+): void {
+  const done = isDone(last);
+  const failed = done ? steps.flatMap(dropAside) : steps.toReversed().flatMap(undo);
+  for (const { path, error } of failed) {
+    log.error('rename_torn', { ...what, layer: path, error, mend: 'rename it back in that layer by hand' });
+  }
+  if (failed.length > 0) return;
+  log.info(done ? 'rename_finished' : 'rename_undone', what);
+  const removed = unlinkat(folder, name, 0);
+  if (removed < 0) log.warn('intent_kept', { name: textOf(name), error: errnoName(-removed) });
+}
+
+/** What a record is that its maker died over: written whole, and synced, before anything is done. */
+const CUT_SHORT = Symbol('cut short');
+
 /** @returns the record, undefined where it is not there, or what is wrong with it. */
-function readIntent(folder: number, name: CString): Intent | string | undefined {
+function readIntent(folder: number, name: CString): Intent | typeof CUT_SHORT | string | undefined {
   const fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
   if (fd === -ENOENT) return undefined;
   if (fd < 0) return errnoName(-fd) ?? `${fd}`;
@@ -105,11 +126,13 @@ function readIntent(folder: number, name: CString): Intent | string | undefined 
   for (; count > 0; count = read(fd, chunk, chunk.length)) parts.push(Buffer.from(chunk.slice(0, count)));
   close(fd);
   if (count < 0) return errnoName(-count) ?? `${count}`;
+  const text = Buffer.concat(parts).toString('utf8');
+  if (!text.endsWith('\n')) return CUT_SHORT;
   try {
-    const intent = JSON.parse(Buffer.concat(parts).toString('utf8'));
+    const intent = JSON.parse(text);
     return isIntent(intent) ? intent : 'not a record of this version';
   } catch {
-    return 'not whole'; // written before anything was done
+    return 'not a record';
   }
 }
 

@@ -189,3 +189,24 @@ await mountTest(t, 'a host without a sign of life', options, async (t, m) => {
   await m.remount();
   check(t, m, other, 'D');
 });
+
+await mountTest(t, 'a record over which its maker died', options, async (t, m) => {
+  await dieAt(m, 'renamedir.intent');
+  const [record = ''] = intents(m);
+  const whole = readFileSync(`${m.upper}/.migratefs/intents/${record}`);
+  const put = (content: Buffer | string) =>
+    writeFileSync(`${m.upper}/.migratefs/intents/${record}`, content, { mode: 0o600 });
+  for (const short of [whole.subarray(0, -1), whole.subarray(0, 40), '']) {
+    put(short);
+    await m.remount();
+    t.same(intents(m), [], 'nothing had been done');
+    t.notMatch(m.log(), /intent_unreadable/);
+    await m.kill9();
+  }
+  put('no record\n');
+  await m.remount();
+  t.match(m.log(), /level=error event=intent_unreadable record=.* error="not a record" mend=/);
+  t.same(intents(m), [record], 'it stays');
+  rmSync(`${m.upper}/.migratefs/intents/${record}`);
+  t.equal(whereIs(m, 'D'), 'upper lower');
+});

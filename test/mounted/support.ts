@@ -243,7 +243,11 @@ class LiveMount implements Mounted {
       READY_MS,
     );
     // Answered once there are workers; a hanging mount must not hang the test.
-    must('stat', [this.mnt], { timeout: READY_MS });
+    try {
+      must('stat', [this.mnt], { timeout: READY_MS });
+    } catch (error) {
+      throw new Error(`${(error as Error).message}\n${this.log().slice(-4000)}`);
+    }
   }
 
   get faults(): Faults {
