@@ -212,10 +212,10 @@ await mountTest(
   (t, m) => {
     const [lower = ''] = m.lower;
     const before = treeDigest(m.mnt);
-    // Of a worker's slot there is nothing to know.
+    // Of a worker's slot and a daemon's sign of life there is nothing to know.
     const roots = () =>
       [m.upper, lower].map((layer) =>
-        Object.entries(treeDigest(`${layer}/.migratefs`)).filter(([name]) => !name.endsWith('.slot')),
+        Object.entries(treeDigest(`${layer}/.migratefs`)).filter(([name]) => !/^(?:slots|alive)/.test(name)),
       );
     const was = roots();
     t.equal(errnoOf(() => sh('echo + >> d/one', { cwd: m.mnt })) === 'ok', false, 'what needs them fails');
