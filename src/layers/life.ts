@@ -2,10 +2,21 @@
 // named as its maker, which it holds a lock on and writes to again and again. Both count: some storages keep locks to one host, and a daemon
 // that is stopped writes nothing. None of it depends on clocks that agree.
 
-import { fstat, read, write } from 'node:fs';
+import { constants, read } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { EACCES, EAGAIN, ENOENT } from '../../protocol/errno.ts';
-import { F_WRLCK, O_CLOEXEC, O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDWR } from '../sys/constants.ts';
+import {
+  F_RDLCK,
+  F_WRLCK,
+  O_CLOEXEC,
+  O_CREAT,
+  O_EXCL,
+  O_NOFOLLOW,
+  O_NONBLOCK,
+  O_RDONLY,
+  O_RDWR,
+} from '../sys/constants.ts';
 import { type CString, cstring } from '../sys/cstring.ts';
 import { close, openat } from '../sys/fd.ts';
 import { FileLock, setLock } from '../sys/locks.ts';
@@ -14,13 +25,14 @@ import type { Maker } from './maker.ts';
 import { openFolder } from './private.ts';
 import { type FileSystemSetup, type LayerSetup, UPPER } from './setup.ts';
 
-const writeAt = promisify(write);
 const readAt = promisify(read);
-const attributes = promisify(fstat);
 
 const nameOf = ({ host, pid }: Maker): CString => cstring(`${host}.${pid}`);
 const lock = new FileLock();
-const lockAll = (fd: number): number => setLock(fd, lock.set(F_WRLCK, 0, 0));
+
+function absent(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== 'ENOENT') throw error;
+}
 
 /** This daemon's own. */
 export class Life {
@@ -35,11 +47,17 @@ export class Life {
     this.#begin();
   }
 
-  /** Shows that the daemon lives, beside the event loop: a storage that hangs holds nothing up. @throws what the storage answers */
+  /**
+   * Shows that the daemon lives, beside the event loop: a storage that hangs holds nothing up. Nothing stays open for writing, which would keep
+   * the storage from being made read-only. @throws what the storage answers
+   */
   async beat(): Promise<void> {
-    // Somebody may have taken this daemon for dead, after a long silence on a storage without locks for all.
-    if (this.#fd < 0 || (await attributes(this.#fd)).nlink === 0) this.#begin();
-    if (this.#fd >= 0) await writeAt(this.#fd, `${++this.#beats}\n`, 0);
+    const { ours } = this.#setup.layers[UPPER] as LayerSetup;
+    const path = `/proc/self/fd/${ours}/alive/${this.#maker.host}.${this.#maker.pid}`;
+    const file = await open(path, constants.O_WRONLY | constants.O_NOFOLLOW).catch(absent);
+    // Somebody has taken this daemon for dead, after a long silence on a storage without locks for all; or it could not begin before.
+    if (file === undefined) return this.#begin();
+    await file.write(`${++this.#beats}\n`, 0).finally(() => file.close());
   }
 
   /** Nothing of this daemon's is left half done. */
@@ -53,12 +71,12 @@ export class Life {
   // Where none can be (a full or a read-only layer), others leave alone what this daemon leaves.
   #begin(): void {
     if (this.#fd >= 0) close(this.#fd);
-    const flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+    const flags = O_RDONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
     this.#fd = inFolder(this.#setup, (folder) => {
       unlinkat(folder, nameOf(this.#maker), 0); // of a process that had this number
       return openat(folder, nameOf(this.#maker), flags, 0o600);
     });
-    if (this.#fd >= 0) lockAll(this.#fd);
+    if (this.#fd >= 0) setLock(this.#fd, lock.set(F_RDLCK, 0, 0));
   }
 }
 
@@ -97,7 +115,7 @@ export class OtherLife {
 
   /** Whether its lock stands in the way; if not, this daemon holds it until `close`. */
   isLocked(): boolean {
-    const result = lockAll(this.#fd);
+    const result = setLock(this.#fd, lock.set(F_WRLCK, 0, 0));
     return result === -EAGAIN || result === -EACCES;
   }
 
