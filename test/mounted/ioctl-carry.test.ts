@@ -148,7 +148,7 @@ await mountTest(
     t.equal(lettersOf(`${m.lower[0]}/log`), 'a');
     t.same(
       readdirSync(m.upper, { recursive: true, encoding: 'utf8' }).filter(
-        (name) => !/^\.migratefs(?:\/\w+|\/journal\/.*)?$/.test(name),
+        (name) => !/^\.migratefs(?:\/\w+|\/(?:journal|alive)\/.*)?$/.test(name),
       ),
       [],
       'nothing has come up',

@@ -91,13 +91,11 @@ function compare(t: Test, m: Mounted, cases: Case[]): void {
     t.same(Object.keys(treeDigest(dir)), ['.']);
     t.equal(
       sh(
-        'find .migratefs -path .migratefs/journal -prune -o -type f ! -name "*.slot" -print 2>/dev/null || true',
-        {
-          cwd: dir,
-        },
+        'find .migratefs -regextype egrep -regex "[.]migratefs/(journal|alive|slots)" -prune -o -type f -print 2>/dev/null || true',
+        { cwd: dir },
       ),
       '',
-      'nothing in our own directory but the journal and the slots',
+      'nothing in our own directory but the journal, the slots and the signs of life',
     );
   }
   rmSync(plain, { recursive: true });
