@@ -7,46 +7,31 @@ import {
   AT_EMPTY_PATH,
   AT_SYMLINK_NOFOLLOW,
   O_CLOEXEC,
-  O_DIRECTORY,
   O_NOFOLLOW,
   O_NONBLOCK,
   O_RDONLY,
 } from '../sys/constants.ts';
 import { geteuid } from '../sys/credentials.ts';
-import { type CString, cstring, EMPTY } from '../sys/cstring.ts';
-import { eachDirent } from '../sys/dirents.ts';
+import { type CString, EMPTY } from '../sys/cstring.ts';
 import { close, openat, read } from '../sys/fd.ts';
 import { renameat2, statx, unlinkat } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
 import { asideSuffix } from './aside.ts';
 import { contentOf, type Publication, STATE_MASK, stateOf, unsealed } from './copyslot.ts';
 import { identityOf, markedLayer } from './identity.ts';
-import { type IsGone, makerOf } from './maker.ts';
+import { eachLeftover } from './leftovers.ts';
+import type { IsGone } from './maker.ts';
 import { moveNew } from './movenew.ts';
 import { openFolder, privateName } from './private.ts';
 import { type FileSystemSetup, type LayerSetup, UPPER } from './setup.ts';
 import { bytesOf, isSpot, openParent, pathOfSpot } from './spot.ts';
 import { syncDirectory } from './sync.ts';
 
-const SLOTS = cstring('slots');
-
 /** @param isGone whose slots are wanted. */
 export function finishCopies(setup: FileSystemSetup, log: Log, isGone: IsGone): void {
-  const { ours, path } = setup.layers[UPPER] as LayerSetup;
-  const folder = openat(ours, SLOTS, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  if (folder === -ENOENT) return;
-  const names: CString[] = [];
-  const read =
-    folder < 0
-      ? folder
-      : eachDirent(folder, ({ name }) => {
-          const maker = makerOf(name);
-          if (maker !== undefined && isGone(maker)) names.push(name.slice());
-          return true;
-        });
-  if (read < 0) log.error('recovery_failed', { layer: path, error: errnoName(-read) });
-  for (const name of names) finishCopy(setup, folder, name, log);
-  if (folder >= 0) close(folder);
+  const upper = setup.layers[UPPER] as LayerSetup;
+  const read = eachLeftover(upper, 'slots', isGone, (folder, name) => finishCopy(setup, folder, name, log));
+  if (read < 0) log.error('recovery_failed', { layer: upper.path, error: errnoName(-read) });
 }
 
 /** @param folder our directory of slots. @param name a worker's file in there, of a process that is gone. */

@@ -21,13 +21,13 @@ import { type CString, cstring } from '../sys/cstring.ts';
 import { close, openat } from '../sys/fd.ts';
 import { FileLock, setLock } from '../sys/locks.ts';
 import { unlinkat } from '../sys/path.ts';
-import type { Maker } from './maker.ts';
+import { type Maker, nameOfMaker } from './maker.ts';
 import { openFolder } from './private.ts';
 import { type FileSystemSetup, type LayerSetup, UPPER } from './setup.ts';
 
 const readAt = promisify(read);
 
-const nameOf = ({ host, pid }: Maker): CString => cstring(`${host}.${pid}`);
+const nameOf = (maker: Maker): CString => cstring(nameOfMaker(maker));
 const lock = new FileLock();
 
 function absent(error: NodeJS.ErrnoException): undefined {
@@ -53,7 +53,7 @@ export class Life {
    */
   async beat(): Promise<void> {
     const { ours } = this.#setup.layers[UPPER] as LayerSetup;
-    const path = `/proc/self/fd/${ours}/alive/${this.#maker.host}.${this.#maker.pid}`;
+    const path = `/proc/self/fd/${ours}/alive/${nameOfMaker(this.#maker)}`;
     const file = await open(path, constants.O_WRONLY | constants.O_NOFOLLOW).catch(absent);
     // Somebody has taken this daemon for dead, after a long silence on a storage without locks for all; or it could not begin before.
     if (file === undefined) return this.#begin();

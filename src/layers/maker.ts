@@ -9,6 +9,9 @@ export interface Maker {
   readonly pid: number;
 }
 
+/** One word for a maker. */
+export const nameOfMaker = ({ host, pid }: Maker): string => `${host}.${pid}`;
+
 /** Whether a maker's process has ended, as far as this one can tell. */
 export type IsGone = (maker: Maker) => boolean;
 
@@ -24,7 +27,7 @@ export function goneFrom(host: string): IsGone {
 }
 
 /** Whether a process of this host has the number. */
-export function isAlive(pid: number): boolean {
+function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;

@@ -15,11 +15,11 @@ import {
   RENAME_EXCHANGE,
 } from '../sys/constants.ts';
 import { type CString, cstring } from '../sys/cstring.ts';
-import { eachDirent } from '../sys/dirents.ts';
 import { close, openat, read } from '../sys/fd.ts';
 import { renameat2, unlinkat } from '../sys/path.ts';
 import { identityAt, markedLayer } from './identity.ts';
 import type { Intent, Step } from './intent.ts';
+import { eachLeftover } from './leftovers.ts';
 import { type IsGone, type Maker, makerOf } from './maker.ts';
 import { moveNewDirectory } from './movenew.ts';
 import { privateName } from './private.ts';
@@ -28,17 +28,11 @@ import { UPPER } from './setup.ts';
 import { bytesOf, isSpot, openParent, pathOfSpot, textOf } from './spot.ts';
 import { syncDirectory } from './sync.ts';
 
-const INTENTS = cstring('intents');
-
 /** @param isGone whose records are wanted. */
 export function recover(setup: FileSystemSetup, log: Log, isGone: IsGone): void {
-  const { ours, path } = setup.layers[UPPER] as LayerSetup;
-  const folder = openat(ours, INTENTS, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  if (folder === -ENOENT) return;
-  const names = folder < 0 ? folder : namesOf(folder, isGone);
-  if (typeof names === 'number') log.error('recovery_failed', { layer: path, error: errnoName(-names) });
-  else for (const name of names) recoverOne(setup, folder, name, log);
-  if (folder >= 0) close(folder);
+  const upper = setup.layers[UPPER] as LayerSetup;
+  const read = eachLeftover(upper, 'intents', isGone, (folder, name) => recoverOne(setup, folder, name, log));
+  if (read < 0) log.error('recovery_failed', { layer: upper.path, error: errnoName(-read) });
 }
 
 /** Whose records there are, asked beside the event loop. @throws what the storage answers */
@@ -49,16 +43,6 @@ export async function makersOfIntents({ layers }: FileSystemSetup): Promise<Make
     throw error;
   });
   return names.flatMap((name) => makerOf(cstring(name)) ?? []);
-}
-
-function namesOf(folder: number, isWanted: IsGone): readonly CString[] | number {
-  const names: CString[] = [];
-  const read = eachDirent(folder, ({ name }) => {
-    const maker = makerOf(name);
-    if (maker !== undefined && isWanted(maker)) names.push(name.slice());
-    return true;
-  });
-  return read < 0 ? read : names;
 }
 
 function recoverOne({ layers, host }: FileSystemSetup, folder: number, found: CString, log: Log): void {

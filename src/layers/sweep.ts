@@ -3,57 +3,46 @@
 
 import { EEXIST, ENOENT, ENOTEMPTY, errnoName } from '../../protocol/errno.ts';
 import type { Log } from '../log/log.ts';
-import {
-  AT_REMOVEDIR,
-  AT_SYMLINK_NOFOLLOW,
-  DT_DIR,
-  O_CLOEXEC,
-  O_DIRECTORY,
-  O_NOFOLLOW,
-  O_RDONLY,
-  STATX_BASIC_STATS,
-} from '../sys/constants.ts';
-import { type CString, cstring } from '../sys/cstring.ts';
-import { eachDirent } from '../sys/dirents.ts';
-import { close, openat } from '../sys/fd.ts';
+import { AT_REMOVEDIR, AT_SYMLINK_NOFOLLOW, DT_DIR, STATX_BASIC_STATS } from '../sys/constants.ts';
+import type { CString } from '../sys/cstring.ts';
 import { statx, unlinkat } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
 import { asideSuffix } from './aside.ts';
+import { eachLeftover } from './leftovers.ts';
 import { isUnfinishedLinks, removeLinks } from './linkentries.ts';
-import { type IsGone, makerOf } from './maker.ts';
+import type { IsGone } from './maker.ts';
 import { type FileSystemSetup, UPPER } from './setup.ts';
 import { textOf } from './spot.ts';
 
-const WORK = cstring('work');
-
 /** @param isGone whose leftovers are wanted. */
 export function sweep(setup: FileSystemSetup, log: Log, isGone: IsGone): void {
-  for (const [layer, { path, ours }] of setup.layers.entries()) {
-    const fd = openat(ours, WORK, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd === -ENOENT) continue;
-    const swept = fd < 0 ? fd : sweepDirectory(fd, layer, path, isGone, log);
-    if (swept < 0) log.warn('sweep_failed', { layer: path, error: errnoName(-swept) });
-    if (fd >= 0) close(fd);
+  for (const [layer, each] of setup.layers.entries()) {
+    const { path } = each;
+    const read = eachLeftover(each, 'work', isGone, (dir, name, type) => {
+      sweepOne(dir, name, type === DT_DIR, layer, path, log);
+    });
+    if (read < 0) log.warn('sweep_failed', { layer: path, error: errnoName(-read) });
   }
 }
 
-/** @returns 0, or the errno of reading the directory. */
-function sweepDirectory(dir: number, layer: number, path: string, isGone: IsGone, log: Log): number {
-  return eachDirent(dir, ({ name, type }) => {
-    const maker = makerOf(name);
-    if (maker === undefined || !isGone(maker)) return true;
-    const report = { layer: path, name: name.subarray(0, -1) };
-    if (mustStay(dir, layer, name)) {
-      log.error('strange_file_kept', { ...report, mend: 'look whose it is, and move it back' });
-      return true;
-    }
-    const result = remove(dir, name, type === DT_DIR);
-    if (result === 0) log.info('swept', report);
-    else if (result !== -ENOENT && result !== -ENOTEMPTY && result !== -EEXIST) {
-      log.warn('sweep_failed', { ...report, error: errnoName(-result) });
-    }
-    return true;
-  });
+function sweepOne(
+  dir: number,
+  name: CString,
+  isDirectory: boolean,
+  layer: number,
+  path: string,
+  log: Log,
+): void {
+  const report = { layer: path, name: name.subarray(0, -1) };
+  if (mustStay(dir, layer, name)) {
+    log.error('strange_file_kept', { ...report, mend: 'look whose it is, and move it back' });
+    return;
+  }
+  const result = remove(dir, name, isDirectory);
+  if (result === 0) log.info('swept', report);
+  else if (result !== -ENOENT && result !== -ENOTEMPTY && result !== -EEXIST) {
+    log.warn('sweep_failed', { ...report, error: errnoName(-result) });
+  }
 }
 
 const stat = new Stat();

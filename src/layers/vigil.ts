@@ -7,7 +7,7 @@ import { errnoName } from '../../protocol/errno.ts';
 import type { Log } from '../log/log.ts';
 import { finishCopies } from './finishcopy.ts';
 import { Life, OtherLife } from './life.ts';
-import { goneFrom, type Maker } from './maker.ts';
+import { goneFrom, type Maker, nameOfMaker } from './maker.ts';
 import { makersOfIntents, recover } from './recover.ts';
 import type { FileSystemSetup } from './setup.ts';
 import { sweep } from './sweep.ts';
@@ -71,7 +71,7 @@ export class Vigil {
     const watched = new Map<string, Watched>();
     for (const maker of await makersOfIntents(this.#setup)) {
       if (maker.host === this.#setup.host && maker.pid === process.pid) continue;
-      const key = `${maker.host}.${maker.pid}`;
+      const key = nameOfMaker(maker);
       const each = this.#watched.get(key) ?? { maker, sign: '', looks: 0, finished: false };
       watched.set(key, each);
       if (!each.finished) await this.#look(each);

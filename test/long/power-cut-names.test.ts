@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import t from 'tap';
 import type { FaultPoint } from '../../src/layers/faultpoint.ts';
 import { HIDDEN, NEW, OLD, powerTest, type Scenario, shown } from '../mounted/power.ts';
-import { sh, treeDigest } from '../mounted/support.ts';
+import { EXCHANGE, sh, treeDigest } from '../mounted/support.ts';
 
 const overUpper: Scenario = {
   name: 'over-upper',
@@ -55,9 +55,6 @@ const hiding = ['rm f', 'mv f g'].map((act): Scenario => {
     },
   };
 });
-
-const RENAMEAT2 = process.arch === 'arm64' ? 276 : 316;
-const EXCHANGE = `perl -e 'exit(syscall(${RENAMEAT2}, -100, $ARGV[0], -100, $ARGV[1], 2) != 0)'`;
 
 const renaming: FaultPoint[] = ['renamedir.moved-1', 'renamedir.moved-0', 'renamedir.done'];
 

@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, readFileSync, rmdirSync, rmSync, writeFileSync }
 import t, { type Test } from 'tap';
 import type { FaultPoint } from '../../src/layers/faultpoint.ts';
 import { type Hosts, hostsTest, list } from './hosts.ts';
-import { treeDigest, until, whereIs } from './support.ts';
+import { EXCHANGE, treeDigest, until, whereIs } from './support.ts';
 
 /** D with files in it, all on the old storage, and deeper than its root: the parent has no side on the new one either. */
 function makeDirectory({ upper, lower: [lower] }: { upper: string; lower: string[] }): void {
@@ -189,12 +189,11 @@ await hostsTest(
 );
 
 await hostsTest(t, 'an exchange of two directories of the old storage', all, async (t, m) => {
-  const swap = `perl -e 'my ($a, $b) = ("p/D", "p/X"); exit(syscall(316, -100, $a, -100, $b, 2) ? 1 : 0)'`;
   for (const point of ['exchange.announced', 'exchange.moved-1'] as FaultPoint[]) {
     mkdirSync(`${m.lower[0]}/p/X`);
     writeFileSync(`${m.lower[0]}/p/X/x`, 'x\n');
     const stopped = m.a.faults.pause(point);
-    const swapper = m.a.run(swap);
+    const swapper = m.a.run(`${EXCHANGE} p/D p/X`);
     const there = await stopped();
     t.equal(await m.b.run('echo new >p/D/new'), 'ok');
     there.go();
@@ -206,16 +205,12 @@ await hostsTest(t, 'an exchange of two directories of the old storage', all, asy
   }
 });
 
-/** renameat2(2) of perl, which has no name for it. */
-const RENAMEAT2 = process.arch === 'arm64' ? 276 : 316;
-const EXCHANGE = `perl -e '($a, $b) = qw(p/both p/gone); syscall(${RENAMEAT2}, -100, $a, -100, $b, 2) == 0 or die "exchange: $!\\n"'`;
-
 await hostsTest(t, 'an exchange with a directory that goes', { ...all, needs: ['perl'] }, async (t, m) => {
   mkdirSync(`${m.upper}/p`);
   for (const layer of [m.upper, ...m.lower]) mkdirSync(`${layer}/p/both`);
   mkdirSync(`${m.upper}/p/gone`);
   const stopped = m.a.faults.pause('exchange.announced');
-  const exchange = m.a.run(EXCHANGE);
+  const exchange = m.a.run(`${EXCHANGE} p/both p/gone`);
   const there = await stopped();
   t.equal(await m.b.run('rmdir p/gone'), 'ok');
   there.go();
