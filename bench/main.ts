@@ -1,113 +1,144 @@
-// npm run bench: every workload on every peer, interleaved round by round, so that whatever else the machine does falls on all alike.
-// Prints medians, spread and ratios.
+// npm run bench: every workload on every peer. Prints medians, spread and ratios, and writes them to a folder, as JSON and as a page.
 
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { parseArgs } from 'node:util';
-import { type Ground, groundOf, mountPeer, type Peer, peers, unmountPeer } from './peers.ts';
-import { printTable, type Row } from './table.ts';
-import { type Workload, workloads } from './workloads.ts';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { Guard } from '../test/mounted/guard.ts';
+import { isRoot } from '../test/mounted/tools.ts';
+import { available, install } from './install.ts';
+import { describeMachine } from './machine.ts';
+import { Group, groupsOf, type Run } from './measure.ts';
+import { type Chosen, type Options, parseOptions, USAGE, UsageError } from './options.ts';
+import { guardScript, notedRatios } from './places.ts';
+import { htmlOf } from './render/html.ts';
+import { markdownOf } from './render/markdown.ts';
+import { pictureOf } from './render/plot.ts';
+import { textOf } from './render/text.ts';
+import { groupsOf as groupsOfRows, plotName, type Report } from './report.ts';
+import { type Noted, ratiosOf, regressions } from './smoke.ts';
+import { withStorage } from './storage.ts';
+import { Tools } from './tools.ts';
+import { Watch } from './watch.ts';
+import type { Storage } from './workload.ts';
 
-const USAGE = `Usage: npm run bench -- [--only NAME[,NAME…]] [--peers NAME[,NAME…]] [--rounds N] [--dir DIRECTORY]
+/** What the benchmark itself works with. */
+const NEEDED = ['gcc', 'mkfs.ext4'];
 
-workloads: ${workloads.map((workload) => workload.name).join(', ')}
-peers:     ${peers.map((peer) => peer.name).join(', ')}`;
-
-interface Options {
-  readonly workloads: readonly Workload[];
-  readonly peers: readonly Peer[];
-  readonly rounds: number;
-  readonly directory: string;
-}
-
-class UsageError extends Error {}
-
-function optionsOf(args: string[]): Options | undefined {
-  const { values } = parseArgs({
-    args,
-    options: {
-      only: { type: 'string' },
-      peers: { type: 'string' },
-      rounds: { type: 'string', default: '7' },
-      dir: { type: 'string' },
-      help: { type: 'boolean', short: 'h', default: false },
-    },
-  });
-  if (values.help) return undefined;
-  const rounds = Number(values.rounds);
-  if (!Number.isInteger(rounds) || rounds < 1)
-    throw new UsageError(`--rounds=${values.rounds}: not a positive whole number`);
-  const chosen = {
-    workloads: choose(workloads, values.only, 'workload'),
-    peers: choose(peers, values.peers, 'peer'),
+async function benchmark(options: Options, interrupted: AbortSignal): Promise<Report> {
+  if (!isRoot) throw new Error('it makes and mounts file systems: run it as root');
+  const workloads = options.workloads.map(({ workload }) => workload);
+  if (options.install)
+    install([...NEEDED, ...[...workloads, ...options.peers].flatMap(({ needs }) => needs)]);
+  const notes: string[] = [];
+  const note = (what: string) => {
+    notes.push(what);
+    console.log(`left out: ${what}`);
   };
-  return { ...chosen, rounds, directory: values.dir ?? tmpdir() };
+  const peers = available(options.peers, note);
+  const runnable = new Set(available(workloads, note));
+  const { rounds, scale, named } = options;
+  const report: Report = {
+    date: new Date().toISOString(),
+    machine: describeMachine(peers),
+    rounds,
+    scale,
+    rows: [],
+    notes,
+    took: {},
+  };
+  const scratch = mkdtempSync(`${options.directory}/migratefs-bench-`);
+  const guard = new Guard(scratch, guardScript);
+  try {
+    const tools = new Tools(scratch, scale, interrupted);
+    const run: Run = { tools, guard, peers, named, rounds, interrupted, note };
+    const chosen = options.workloads.filter(({ workload }) => runnable.has(workload));
+    for (const storage of options.storages) {
+      for (const group of groupsOf(chosen, storage)) {
+        await measureGroup(group, storage, run, report, () => write(report, options.report));
+      }
+    }
+  } finally {
+    await guard.end(); // and with it all that is left
+  }
+  return report;
 }
 
-function choose<T extends { readonly name: string }>(
-  all: readonly T[],
-  names: string | undefined,
-  kind: string,
-): readonly T[] {
-  if (names === undefined) return all;
-  return names.split(',').map((name) => {
-    const found = all.find((one) => one.name === name);
-    if (!found)
-      throw new UsageError(
-        `no ${kind} is called ${name}; there are ${all.map((one) => one.name).join(', ')}`,
-      );
-    return found;
+async function measureGroup(
+  chosen: readonly Chosen[],
+  storage: Storage,
+  run: Run,
+  report: Report,
+  save: () => void,
+): Promise<void> {
+  const watch = new Watch(report.took, storage);
+  await withStorage(storage, run.tools.scratch, async (made) => {
+    const workloads = chosen.map(({ workload }) => workload);
+    const group = new Group(workloads, storage, made, run);
+    try {
+      await group.make();
+      watch.lap(`${chosen[0]?.family.name} (layers and mounts)`);
+      for (const one of chosen) {
+        const rows = await group.measure(one);
+        watch.lap(one.workload.name);
+        report.rows.push(...rows);
+        for (const row of rows) console.log(`\n${textOf(row)}`);
+        save();
+      }
+    } finally {
+      await group.close();
+    }
   });
 }
 
-function isAvailable(thing: { readonly name: string; readonly needs: readonly string[] }): boolean {
-  const there = thing.needs.every((name) => spawnSync('sh', ['-c', 'command -v "$0"', name]).status === 0);
-  if (!there) console.log(`left out: ${thing.name} needs ${thing.needs.join(', ')}`);
-  return there;
+function write(report: Report, folder: string): void {
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(`${folder}/report.json`, `${JSON.stringify(report, undefined, 1)}\n`);
+  writeFileSync(`${folder}/report.html`, htmlOf(report));
 }
 
-interface Mounted {
-  readonly peer: Peer;
-  readonly ground: Ground;
-  readonly tree: string;
-}
-
-function run(options: Options): void {
-  const directory = mkdtempSync(join(options.directory, 'migratefs-bench-'));
-  const mounted: Mounted[] = [];
-  try {
-    const chosen = options.workloads.filter(isAvailable);
-    for (const peer of options.peers.filter(isAvailable)) {
-      const ground = groundOf(directory, peer);
-      for (const workload of chosen) workload.prepare(ground);
-      mounted.push({ peer, ground, tree: mountPeer(peer, ground) });
-    }
-    printTable(measure(chosen, mounted, options.rounds), options.rounds);
-  } finally {
-    for (const { peer, ground } of mounted) unmountPeer(peer, ground);
-    rmSync(directory, { recursive: true });
+/** One for each table. */
+function writePlots(report: Report, folder: string): void {
+  mkdirSync(folder, { recursive: true });
+  for (const { storage, family, rows } of groupsOfRows(report.rows)) {
+    const picture = pictureOf(rows);
+    if (picture !== '') writeFileSync(`${folder}/${plotName(family, storage)}`, picture);
   }
 }
 
-function measure(chosen: readonly Workload[], mounted: readonly Mounted[], rounds: number): Row[] {
-  const rows: Row[] = [];
-  for (const workload of chosen) {
-    const samples = new Map<string, number[]>(mounted.map(({ peer }) => [peer.name, []]));
-    for (const { tree } of mounted) workload.run(tree); // warm: code, caches, workers
-    for (let round = 0; round < rounds; round++) {
-      for (const { peer, tree } of mounted) samples.get(peer.name)?.push(workload.run(tree));
-    }
-    rows.push({ workload: workload.name, title: workload.title, samples });
+/** @returns whether all is as it was */
+function compare(report: Report, kind: 'check' | 'note'): boolean {
+  if (kind === 'note') {
+    writeFileSync(notedRatios, `${JSON.stringify(ratiosOf(report), undefined, 2)}\n`);
+    return true;
   }
-  return rows;
+  const noted = existsSync(notedRatios) ? (JSON.parse(readFileSync(notedRatios, 'utf8')) as Noted) : {};
+  const worse = regressions(report, noted);
+  console.log(
+    [
+      '',
+      ...worse.map((line) => `WORSE: ${line}`),
+      `${worse.length} of ${Object.keys(noted).length} noted ratios are worse by half`,
+    ].join('\n'),
+  );
+  return worse.length === 0;
+}
+
+async function main(options: Options): Promise<boolean> {
+  const interruption = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.on(signal, () => interruption.abort(new Error('interrupted')));
+  const report = options.from
+    ? (JSON.parse(readFileSync(options.from, 'utf8')) as Report)
+    : await benchmark(options, interruption.signal);
+  if (options.from) write(report, options.report);
+  if (options.plots) writePlots(report, options.plots);
+  if (options.markdown) console.log(`\n${markdownOf(report)}`);
+  console.log(`\n${options.report}/report.html`);
+  return options.smoke === undefined || compare(report, options.smoke);
 }
 
 try {
-  const options = optionsOf(process.argv.slice(2));
-  if (options) run(options);
-  else console.log(USAGE);
+  const options = parseOptions(process.argv.slice(2));
+  if (options === undefined) console.log(USAGE);
+  else if (!(await main(options))) process.exitCode = 1;
 } catch (error) {
   console.error(`bench: ${error instanceof Error ? error.message : String(error)}`);
   process.exitCode = error instanceof UsageError ? 2 : 1;

@@ -14,5 +14,6 @@ export function policyOf(options: MountOptions): Omit<Policy, 'switchCredentials
     xattrs: options.xattrs,
     readOnly: options.readOnly,
     locks: options.locks,
+    passthrough: options.passthrough,
   };
 }

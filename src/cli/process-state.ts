@@ -1,19 +1,18 @@
 // What a process that serves a mount changes about itself.
+import { reservedOf, workersWithin } from '../inodes/reserve.ts';
 import { getrlimit, ResourceLimit, RLIMIT_NOFILE, setrlimit } from '../sys/limits.ts';
 
 /** Descriptors that are not directories' own: layers, log, device, workers, files that users hold open. */
 const SHARE_OF_DIRECTORIES = 0.5;
 
-/** Where descriptors are few, what comes before directories; see inodes/handles.ts. */
-const OTHERS = 150;
 const LEAST = 16;
 
 /**
  * The mode of a new file is the caller's affair: no umask of ours. No working directory keeps another file system from
  * being unmounted. As many descriptors as the system allows.
- * @returns how many of them may be spent on directories
+ * @returns how many of them may be spent on directories, and for how many workers there are enough
  */
-export function settle(): number {
+export function settle(): { descriptorBudget: number; workers: number } {
   process.title = 'migratefs';
   process.umask(0);
   process.chdir('/');
@@ -24,5 +23,9 @@ export function settle(): number {
   getrlimit(RLIMIT_NOFILE, limit);
   const count = Number(limit.soft);
   const share = Math.min(count, 2 ** 30) * SHARE_OF_DIRECTORIES;
-  return Math.floor(Math.max(Math.min(share, (count - OTHERS) * 0.75), LEAST));
+  const reserved = reservedOf(count);
+  return {
+    descriptorBudget: Math.floor(Math.max(Math.min(share, (count - reserved) * 0.75), LEAST)),
+    workers: workersWithin(reserved),
+  };
 }

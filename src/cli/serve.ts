@@ -34,7 +34,7 @@ export async function serve({ request, options, daemon }: Service): Promise<numb
   const given = givenDevice(request.mountpoint);
   const adopted = given === undefined ? undefined : adoptDevice(daemon?.device ?? given, request.mountpoint);
   const log = openLog(options, daemon === undefined);
-  const descriptorBudget = settle();
+  const { descriptorBudget, workers } = settle();
   const fs = prepareFileSystem({
     lower: paths.lower.map((place) => place.path),
     upper: paths.upper.path,
@@ -50,7 +50,8 @@ export async function serve({ request, options, daemon }: Service): Promise<numb
   const session = await start(mounted, {
     ...mounted,
     fs,
-    threads: options.threads,
+    threads: Math.min(workers, options.threads),
+    busyThreads: Math.min(workers, options.busyThreads),
     debug: request.debug,
     exclusive: options.cache === 'exclusive',
     descriptorBudget,

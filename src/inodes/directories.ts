@@ -1,15 +1,16 @@
 // What a directory holds open: for each layer an O_PATH descriptor and the identity of that layer's directory (or the
 // mark that the layer has none); and
 // for any node the O_PATH descriptor that keeps an unlinked object reachable ("pinned"). A block is taken with the
-// first descriptor. Eviction walks the blocks like a clock and passes over those used since its last round.
+// first descriptor. Which of them were not used for longest, clock.ts tells.
 
 import { EINVAL, ENOMEM, ESTALE } from '../../protocol/errno.ts';
 import type { Identity, NodeId } from './ids.ts';
-import { ROOT_SLOT } from './ids.ts';
+import { ROOT_ID, ROOT_SLOT } from './ids.ts';
 import type { Mutex } from './mutex.ts';
 import { NODE, type Nodes } from './nodes.ts';
 import { Pool } from './records.ts';
 import { BLOCK_WORDS, directoryWords, HEADER, type Region, SIDE_WORDS } from './region.ts';
+import type { Uses } from './uses.ts';
 
 // Words of a block, then SIDE_WORDS for each layer: descriptor + 1, device, inode lo, inode hi.
 const NODE_SLOT = 0; // 0 in a free block
@@ -19,21 +20,20 @@ const FREE_LINK = 2;
 /** Set in place of a descriptor: the layer is known to have no such directory. */
 export const ABSENT = -2;
 
-// How many blocks one critical section may look at.
-const SCAN = 1024;
-
 export class Directories {
   readonly #header: Int32Array;
   readonly #layers: number;
   readonly #mutex: Mutex;
   readonly #nodes: Nodes;
   readonly #blocks: Pool;
+  readonly #uses: Uses;
 
-  constructor(region: Region, mutex: Mutex, nodes: Nodes) {
+  constructor(region: Region, mutex: Mutex, nodes: Nodes, uses: Uses) {
     this.#header = region.header;
     this.#layers = region.layers;
     this.#mutex = mutex;
     this.#nodes = nodes;
+    this.#uses = uses;
     this.#blocks = new Pool(
       region.words('directories'),
       directoryWords(region.layers),
@@ -47,8 +47,16 @@ export class Directories {
     return this.#blocks.bytes;
   }
 
-  /** The descriptor of the layer's directory, `ABSENT`, or -1 when nobody has looked. Takes no lock. */
+  /** The descriptor of the layer's directory, open until this thread's `endUse`, `ABSENT`, or -1 when nobody has looked, or it was given up. Takes no lock. */
   dirFd(node: NodeId, layer: number): number {
+    const fd = this.dirState(node, layer);
+    if (fd < 0 || node === ROOT_ID) return fd;
+    this.#uses.add(fd);
+    return this.dirState(node, layer) === fd ? fd : -1;
+  }
+
+  /** As `dirFd`, for who asks whether there is one and does not use it: it may be closed at any time. */
+  dirState(node: NodeId, layer: number): number {
     const slot = this.#nodes.slot(node);
     if (slot === 0 || !this.#hasLayer(layer)) return -1;
     const block = this.#nodes.load(slot, NODE.directory);
@@ -84,9 +92,10 @@ export class Directories {
       const block = this.#makeBlock(node, layer, fd);
       if (block < 0) return block;
       const old = this.#blocks.get(block, side(layer)) - 1;
-      if (old >= 0) return old;
-      this.#put(block, layer, fd, device, inoLo, inoHi);
-      return fd;
+      const kept = old >= 0 ? old : fd;
+      if (kept >= 0) this.#uses.add(kept);
+      if (old < 0) this.#put(block, layer, fd, device, inoLo, inoHi);
+      return kept;
     } finally {
       this.#mutex.unlock();
     }
@@ -105,21 +114,6 @@ export class Directories {
       out.inoHi = this.#blocks.get(block, at + 3) >>> 0;
       out.birth = 0;
       return true;
-    } finally {
-      this.#mutex.unlock();
-    }
-  }
-
-  /** Forgets the layer's directory. Returns the descriptor, which is the caller's to close, -1 for none. */
-  clearDir(node: NodeId, layer: number): number {
-    this.#mutex.lock();
-    try {
-      const block = this.#blockOf(node, layer);
-      if (block === 0) return -1;
-      const fd = this.#blocks.get(block, side(layer)) - 1;
-      this.#blocks.store(block, side(layer), 0);
-      if (fd >= 0) this.#count(-1);
-      return Math.max(-1, fd);
     } finally {
       this.#mutex.unlock();
     }
@@ -167,11 +161,12 @@ export class Directories {
     }
   }
 
-  /** The pinned descriptor, -1 for none. Takes no lock. */
+  /** The pinned descriptor, open until this thread's `endUse`, -1 for none. Takes no lock. */
   pinned(node: NodeId): number {
     const slot = this.#nodes.slot(node);
     if (slot === 0) return -1;
     const fd = this.#nodes.load(slot, NODE.pinned) - 1;
+    if (fd >= 0) this.#uses.add(fd);
     return this.#nodes.slot(node) === slot ? fd : -1;
   }
 
@@ -180,15 +175,38 @@ export class Directories {
     return Atomics.load(this.#header, HEADER.descriptors);
   }
 
+  /** Of the blocks the highest that was ever in use; they count from 1. */
+  get high(): number {
+    return this.#blocks.high;
+  }
+
+  /** The walk passes a block; the caller holds the mutex. @returns the slot of a directory with descriptors that was not used since the last time, or 0 */
+  pass(block: number): number {
+    const slot = this.#blocks.get(block, NODE_SLOT);
+    const used = this.#blocks.get(block, USED) !== 0;
+    this.#blocks.set(block, USED, 0);
+    return used || slot === 0 || slot === ROOT_SLOT || !this.#open(block) ? 0 : slot;
+  }
+
   /**
-   * Up to `max` named directories with descriptors that were not used since the walk last passed them. May return
-   * fewer, or none, although there are some: call again, a later walk goes on where this one ended.
+   * Takes the descriptors of a living directory, which then knows of no side, unless a thread may use one of them. The caller holds the mutex.
    */
-  oldestDirectories(max: number): NodeId[] {
-    const found: NodeId[] = [];
-    const rounds = Math.ceil((this.#blocks.high * 2) / SCAN);
-    for (let round = 0; round < rounds && found.length < max; round++) this.#scan(found, max);
-    return found;
+  giveUp(slot: number, closing: number[]): void {
+    const block = this.#nodes.get(slot, NODE.directory);
+    if (block === 0 || slot === ROOT_SLOT) return;
+    const sides = Array.from({ length: this.#layers }, (_, layer) => this.#blocks.get(block, side(layer)));
+    const held = sides.filter((state) => state > 0).map((state) => state - 1);
+    const inUse = () => held.some((fd) => this.#uses.has(fd));
+    // What a thread has told of never seems to be missing, not even for a moment.
+    if (held.length === 0 || inUse()) return;
+    for (let layer = 0; layer < this.#layers; layer++) this.#blocks.store(block, side(layer), 0);
+    // Somebody may have taken one up since: he looks again after he has told, and the other way round here.
+    if (inUse()) {
+      for (const [layer, state] of sides.entries()) this.#blocks.store(block, side(layer), state);
+      return;
+    }
+    closing.push(...held);
+    this.#count(-held.length);
   }
 
   /** Whether a dead node still has something to release. */
@@ -196,44 +214,32 @@ export class Directories {
     return this.#nodes.get(slot, NODE.directory) !== 0 || this.#nodes.get(slot, NODE.pinned) !== 0;
   }
 
-  /** Takes a dead node's descriptors. The caller holds the mutex. */
-  release(slot: number, closing: number[]): void {
-    const pinned = this.#nodes.get(slot, NODE.pinned) - 1;
-    const before = closing.length;
-    if (pinned >= 0) closing.push(pinned);
+  /** Takes a dead node's descriptors, unless a thread may use one of them. The caller holds the mutex. @returns whether they are taken */
+  release(slot: number, closing: number[]): boolean {
+    const held = this.#held(slot);
+    if (held.some((fd) => this.#uses.has(fd))) return false;
+    closing.push(...held);
     const block = this.#nodes.get(slot, NODE.directory);
     if (block !== 0) {
-      for (let layer = 0; layer < this.#layers; layer++) {
-        const fd = this.#blocks.get(block, side(layer)) - 1;
-        if (fd >= 0) closing.push(fd);
-      }
       this.#blocks.set(block, NODE_SLOT, 0);
       this.#blocks.give(block);
     }
     this.#nodes.set(slot, NODE.directory, 0);
     this.#nodes.set(slot, NODE.pinned, 0);
-    this.#count(before - closing.length);
+    this.#count(-held.length);
+    return true;
   }
 
-  #scan(found: NodeId[], max: number): void {
-    this.#mutex.lock();
-    try {
-      const high = this.#blocks.high;
-      let hand = this.#header[HEADER.clockHand] as number;
-      for (let step = 0; step < SCAN && found.length < max; step++) {
-        hand = hand >= high ? 1 : hand + 1;
-        const slot = this.#blocks.get(hand, NODE_SLOT);
-        if (slot === 0 || slot === ROOT_SLOT) continue;
-        const used = this.#blocks.get(hand, USED) !== 0;
-        this.#blocks.set(hand, USED, 0);
-        if (used || !this.#open(hand) || this.#nodes.get(slot, NODE.firstName) === 0) continue;
-        const node = this.#nodes.id(slot);
-        if (this.#nodes.slot(node) !== 0 && !found.includes(node)) found.push(node);
-      }
-      this.#header[HEADER.clockHand] = hand;
-    } finally {
-      this.#mutex.unlock();
+  #held(slot: number): number[] {
+    const held: number[] = [];
+    const pinned = this.#nodes.get(slot, NODE.pinned) - 1;
+    if (pinned >= 0) held.push(pinned);
+    const block = this.#nodes.get(slot, NODE.directory);
+    for (let layer = 0; block !== 0 && layer < this.#layers; layer++) {
+      const fd = this.#blocks.get(block, side(layer)) - 1;
+      if (fd >= 0) held.push(fd);
     }
+    return held;
   }
 
   #open(block: number): boolean {

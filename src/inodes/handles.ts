@@ -2,12 +2,14 @@
 // in its node's list, so that whoever changes what a node shows finds what is open on it.
 
 import { EBUSY, EINVAL, EMFILE, ESTALE } from '../../protocol/errno.ts';
-import type { NodeId } from './ids.ts';
+import { Contents } from './contents.ts';
+import { type NodeId, S_IFDIR } from './ids.ts';
 import type { Lifetime } from './lifetime.ts';
 import { Mutex } from './mutex.ts';
 import { NODE, type Nodes } from './nodes.ts';
 import { Records } from './records.ts';
 import { HANDLE_WORDS, HEADER, type Region } from './region.ts';
+import { reservedOf } from './reserve.ts';
 
 // Words of a record; links hold descriptor + 1.
 const KIND = 0; // 0: no handle
@@ -22,6 +24,7 @@ const EXTRA = 7;
 const ALL = 0;
 
 export class Handles {
+  readonly contents: Contents;
   readonly #header: Int32Array;
   readonly #mutex: Mutex;
   readonly #listMutex: Mutex;
@@ -34,6 +37,7 @@ export class Handles {
     this.#mutex = mutex;
     this.#listMutex = new Mutex(region.header, HEADER.handleMutex);
     this.#nodes = nodes;
+    this.contents = new Contents(nodes);
     this.#lifetime = lifetime;
     this.#records = new Records(region.words('handles'), HANDLE_WORDS);
   }
@@ -44,11 +48,10 @@ export class Handles {
    */
   isFull(directories?: number): boolean {
     const { capacity } = this.#records;
-    // 150 are for the process itself, with sixteen workers, and for what they do; 50 for directories, however many files are open.
+    const left = capacity - reservedOf(capacity);
+    // 50 are for directories, however many files are open.
     const most =
-      directories === undefined
-        ? Math.max(capacity / 4, capacity - 200)
-        : Math.max(capacity * 0.4, capacity - 150);
+      directories === undefined ? Math.max(capacity / 4, left - 50) : Math.max(capacity * 0.4, left);
     return this.count + (directories ?? 0) >= most;
   }
 
@@ -175,6 +178,17 @@ export class Handles {
     } finally {
       this.#mutex.unlock();
     }
+  }
+
+  /** The node's backing id, 0 for none. Read and set under the handle lock, or by who has a handle that passes. */
+  backing(node: NodeId): number {
+    const slot = this.#nodes.slot(node);
+    return slot === 0 || this.#nodes.type(slot) === S_IFDIR ? 0 : this.#nodes.load(slot, NODE.backing);
+  }
+
+  setBacking(node: NodeId, id: number): void {
+    const slot = this.#nodes.slot(node);
+    if (slot !== 0) this.#nodes.store(slot, NODE.backing, id);
   }
 
   openCount(node: NodeId): number {

@@ -50,18 +50,24 @@ export class Lifetime {
     return before - this.#nodes.used;
   }
 
-  /** Hands out the descriptors of dead nodes: the caller closes them. */
+  /** Hands out the descriptors of dead nodes that no thread uses any more: the caller closes them. */
   reap(closing: number[]): void {
-    const nodes = this.#nodes;
-    for (
-      let slot = this.#header[HEADER.doomed] as number;
-      slot !== 0;
-      slot = this.#header[HEADER.doomed] as number
-    ) {
-      this.#header[HEADER.doomed] = nodes.get(slot, NODE.next);
-      this.#directories.release(slot, closing);
-      this.#recycle(slot);
+    let kept = 0;
+    let next = 0;
+    for (let slot = this.#header[HEADER.doomed] as number; slot !== 0; slot = next) {
+      next = this.#nodes.get(slot, NODE.next);
+      if (this.#directories.release(slot, closing)) this.#recycle(slot);
+      else {
+        this.#nodes.set(slot, NODE.next, kept);
+        kept = slot;
+      }
     }
+    Atomics.store(this.#header, HEADER.doomed, kept);
+  }
+
+  /** Whether there are descriptors of dead nodes. Takes no lock. */
+  get hasDoomed(): boolean {
+    return Atomics.load(this.#header, HEADER.doomed) !== 0;
   }
 
   // Dead nodes are linked through the field that their identity chain no longer needs.
@@ -78,7 +84,7 @@ export class Lifetime {
       return;
     }
     this.#nodes.set(slot, NODE.next, this.#header[HEADER.doomed] as number);
-    this.#header[HEADER.doomed] = slot;
+    Atomics.store(this.#header, HEADER.doomed, slot);
   }
 
   #recycle(slot: number): void {

@@ -1,4 +1,4 @@
-// Node records: what the mount knows of one object. 80 bytes each. Found by slot, or by the identity of what
+// Node records: what the mount knows of one object. 92 bytes each. Found by slot, or by the identity of what
 // the node shows. Ids that the kernel sends are checked here; any number may come.
 
 import { Buckets } from './buckets.ts';
@@ -36,8 +36,12 @@ export const NODE = {
   waiters: 15,
   directory: 16, // its block, see directories.ts
   pinned: 17, // descriptor + 1
-  checked: 18,
+  checked: 18, // of a directory
+  backing: 18, // of a file: what the kernel reads and writes by itself, see layers/passthrough.ts
   birth: 19, // of the object, see `Identity`
+  versionLo: 20, // of a file's content, see contents.ts
+  versionHi: 21,
+  noted: 22,
 } as const;
 
 const LIVE = 1;

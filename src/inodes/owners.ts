@@ -1,10 +1,7 @@
 // What each owner of locks (a worker thread) waits for, and its part in the structure lock, so that what a thread leaves
 // behind when it dies can be put right. Each word changes in the same critical section as the lock that it tells of.
 
-import { HEADER, type Region } from './region.ts';
-
-/** Owners are numbers from 1 to this; what higher ones leave behind is not known. */
-export const MAX_OWNERS = 255;
+import { HEADER, MAX_OWNERS, type Region } from './region.ts';
 
 const WORDS = 2;
 const AWAITED = 0; // slot of the node whose lock it waits for

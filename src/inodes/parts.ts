@@ -1,6 +1,7 @@
 // The parts of the table that stand beside the nodes and names, and their methods under the table's own name, so that a
 // caller has one object to talk to. What a method does, takes and returns is documented where it is implemented.
 
+import { Clock } from './clock.ts';
 import { Dentries } from './dentries.ts';
 import { Directories } from './directories.ts';
 import { GATE_MUTEXES, Gates } from './gates.ts';
@@ -10,12 +11,13 @@ import type { Identity, NodeId, Words64 } from './ids.ts';
 import { Lifetime } from './lifetime.ts';
 import { Locks } from './locks.ts';
 import { Mutex } from './mutex.ts';
-import { Nodes } from './nodes.ts';
+import { NODE, Nodes } from './nodes.ts';
 import { Numbers } from './numbers.ts';
-import { MAX_OWNERS, Owners } from './owners.ts';
-import { HEADER, Region } from './region.ts';
+import { Owners } from './owners.ts';
+import { HEADER, MAX_OWNERS, Region } from './region.ts';
 import { StructureLock } from './rwlock.ts';
-import type { TableStats } from './stats.ts';
+import { statsOf, type TableStats } from './stats.ts';
+import { Uses } from './uses.ts';
 
 /** Nodes that are looked at in one critical section. */
 const LET_GO = 1 << 14;
@@ -39,19 +41,26 @@ export class TableParts {
   protected readonly numbers: Numbers;
   readonly openHandles: Handles;
   protected readonly directories: Directories;
+  readonly clock: Clock;
+  protected readonly uses: Uses;
   /** See gates.ts. Not recursive; taken before the handle lock. */
   readonly gates: Gates;
   readonly #locks: Locks;
   readonly #structure: StructureLock;
 
-  /** Attaches to a region, in any thread. A TypeError when `reserve` did not make it. */
-  constructor(buffer: SharedArrayBuffer) {
+  /**
+   * Attaches to a region, in any thread. A TypeError when `reserve` did not make it.
+   * @param owner this thread's number, see owners.ts; 0 for one that uses no descriptors of the table
+   */
+  constructor(buffer: SharedArrayBuffer, owner = 0) {
     this.region = new Region(buffer);
     const hash = new Hash(this.region);
     this.mutex = new Mutex(this.region.header, HEADER.tableMutex);
     this.nodes = new Nodes(this.region, hash);
     this.dentries = new Dentries(this.region, this.nodes, hash);
-    this.directories = new Directories(this.region, this.mutex, this.nodes);
+    this.uses = new Uses(this.region, owner);
+    this.directories = new Directories(this.region, this.mutex, this.nodes, this.uses);
+    this.clock = new Clock(this.region, this.mutex, this.nodes, this.directories);
     this.lifetime = new Lifetime(this.region, this.nodes, this.dentries, this.directories);
     this.openHandles = new Handles(this.region, this.mutex, this.nodes, this.lifetime);
     const owners = new Owners(this.region);
@@ -67,6 +76,10 @@ export class TableParts {
     return this.directories.dirFd(node, layer);
   }
 
+  dirState(node: NodeId, layer: number): number {
+    return this.directories.dirState(node, layer);
+  }
+
   setDir(node: NodeId, layer: number, fd: number, device: number, inoLo: number, inoHi: number): number {
     return this.directories.setDir(node, layer, fd, device, inoLo, inoHi);
   }
@@ -77,10 +90,6 @@ export class TableParts {
 
   dirIdentity(node: NodeId, layer: number, out: Identity): boolean {
     return this.directories.dirIdentity(node, layer, out);
-  }
-
-  clearDir(node: NodeId, layer: number): number {
-    return this.directories.clearDir(node, layer);
   }
 
   expireAbsent(node: NodeId): void {
@@ -105,10 +114,6 @@ export class TableParts {
 
   descriptors(): number {
     return this.directories.descriptors();
-  }
-
-  oldestDirectories(max: number): NodeId[] {
-    return this.directories.oldestDirectories(max);
   }
 
   /** Whether the node's object was deleted through this mount. */
@@ -170,10 +175,6 @@ export class TableParts {
 
   handles(node: NodeId, out: Int32Array, kind?: number): number {
     return this.openHandles.handles(node, out, kind);
-  }
-
-  openCount(node: NodeId): number {
-    return this.openHandles.openCount(node);
   }
 
   lockHandles(): void {
@@ -244,6 +245,7 @@ export class TableParts {
     for (const mutex of mutexes) mutex.wakeAll();
     if (!this.#structure.releaseOwner(owner)) return false;
     this.#locks.releaseOwner(owner);
+    this.uses.endOf(owner);
     return true;
   }
 
@@ -285,16 +287,12 @@ export class TableParts {
   }
 
   stats(): TableStats {
-    return {
-      nodes: this.nodes.used,
-      dentries: this.dentries.used,
-      handles: this.openHandles.count,
-      descriptors: this.descriptors(),
-      numbers: this.numbers.count,
-      bytesUsed: this.nodes.bytes + this.dentries.bytes + this.numbers.bytes + this.directories.bytes,
-      bytesReserved: this.region.buffer.byteLength,
-      overForgets: Atomics.load(this.region.header, HEADER.overForgets),
-      retiredSlots: Atomics.load(this.region.header, HEADER.retired),
-    };
+    return statsOf(this.region, this.nodes, this.dentries, this.numbers, this.directories);
+  }
+
+  /** How many names of the node are known. */
+  names(node: NodeId): number {
+    const slot = this.nodes.slot(node);
+    return slot === 0 ? 0 : this.nodes.load(slot, NODE.names);
   }
 }

@@ -33,6 +33,7 @@ export const HEADER = {
   devices: 134,
   counter: 136, // 2 words
   keep: 138, // whether nodes are kept after the kernel has forgotten them
+  users: 139, // the highest owner that tells what it uses, see uses.ts
   lockGates: 144, // 16 mutexes, 64 bytes apart, see gates.ts
   owners: 512, // 2 words for each, see owners.ts
 } as const;
@@ -43,14 +44,18 @@ const HEADER_BYTES = 4096;
 
 /** How many counters tell whether a name may have changed since it was looked at; a power of two. */
 export const STAMPS = 4096;
+/** Owners of locks (worker threads) are numbers from 1 to this; what higher ones leave behind is not known. */
+export const MAX_OWNERS = 255;
 /** How many (device, layer) pairs one mount may meet. */
 export const MAX_DEVICES = 4096;
 
-export const NODE_WORDS = 20;
+export const NODE_WORDS = 23;
 export const DENTRY_WORDS = 8;
 export const NUMBER_WORDS = 7;
 export const HANDLE_WORDS = 8;
 export const DEVICE_WORDS = 4;
+/** Words of each worker in uses.ts. */
+export const USE_WORDS = 32;
 /** Words of a directory block that do not belong to one layer, and words for each layer. */
 export const BLOCK_WORDS = 3;
 export const SIDE_WORDS = 4;
@@ -73,6 +78,7 @@ type AreaName =
   | 'stamps'
   | 'devices'
   | 'handles'
+  | 'uses'
   | 'nodes'
   | 'dentries'
   | 'names'
@@ -96,6 +102,7 @@ function areaSizes({ bytes, layers, handles }: ReserveOptions): Sizes {
     stamps: STAMPS * 4,
     devices: MAX_DEVICES * DEVICE_WORDS * 4,
     handles: handles * HANDLE_WORDS * 4,
+    uses: (MAX_OWNERS + 1) * USE_WORDS * 4,
   };
   const each = {
     nodes: NODE_WORDS * 4,

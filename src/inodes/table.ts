@@ -38,7 +38,7 @@ export type { ReserveOptions } from './region.ts';
 export type { TableStats } from './stats.ts';
 
 /**
- * A node with one name of 20 bytes takes 144 bytes: record 80, dentry 32, name 24, hash buckets 8; a directory with
+ * A node with one name of 20 bytes takes 156 bytes: record 92, dentry 32, name 24, hash buckets 8; a directory with
  * open descriptors 44 more (two layers), a remembered inode number 36. When an area is full, what would add to it
  * returns -ENOMEM (nodes, names, directories) or -ENOSPC (inode numbers, devices) and changes nothing.
  */
@@ -53,8 +53,8 @@ export class InodeTable extends TableParts {
     return region.buffer;
   }
 
-  constructor(buffer: SharedArrayBuffer) {
-    super(buffer);
+  constructor(buffer: SharedArrayBuffer, owner = 0) {
+    super(buffer, owner);
     this.#namespace = new Namespace(this.mutex, this.nodes, this.dentries, this.lifetime);
   }
 
@@ -152,6 +152,12 @@ export class InodeTable extends TableParts {
     } finally {
       this.mutex.unlock();
     }
+  }
+
+  /** This thread uses no descriptors of the table any more. Pushes those of dead nodes, as `forget`. */
+  endUse(closing: number[]): void {
+    this.uses.end();
+    if (this.lifetime.hasDoomed) this.reap(closing);
   }
 
   /** Pushes the descriptors of nodes that ended since the last `forget` or `closeHandle`. */
@@ -267,12 +273,6 @@ export class InodeTable extends TableParts {
     } finally {
       this.mutex.unlock();
     }
-  }
-
-  /** How many names of the node are known. */
-  names(node: NodeId): number {
-    const slot = this.nodes.slot(node);
-    return slot === 0 ? 0 : this.nodes.load(slot, NODE.names);
   }
 
   /** Writes the node's path into `out` and returns the bytes written, 0 for an unknown node. See path.ts. */

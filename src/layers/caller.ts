@@ -44,7 +44,7 @@ export class Caller {
   #gid = this.#ownGid;
   #groups: Uint32Array | undefined;
   #umask = -1;
-  #requester = this.#ownUid;
+  readonly #asker = { uid: this.#ownUid, gid: this.#ownGid, groups: NONE as Uint32Array, task: 0 };
 
   /** @param switches root: take on callers; else only the own user is served. @param groupsMs 0: groups are read for each request. */
   constructor(switches: boolean, kernelChecks: boolean) {
@@ -56,7 +56,12 @@ export class Caller {
 
   /** The user whose request is in hand, also while the daemon works on its own account. */
   get requester(): number {
-    return this.#requester;
+    return this.#asker.uid;
+  }
+
+  /** The thread that waits for the request in hand, as the kernel numbers it; 0 where it is not known here, or there is none. */
+  get task(): number {
+    return this.#asker.task;
   }
 
   /** Whether this thread acts as the daemon's own user now. */
@@ -66,15 +71,18 @@ export class Caller {
 
   /** Takes on the caller. @returns 0, or -EACCES when that cannot be done: the request must then be refused. */
   assume(ids: CallerIds): number {
-    this.#requester = ids.uid;
-    if (!this.#switches) return ids.uid === this.#ownUid && ids.gid === this.#ownGid ? 0 : -EACCES;
+    if (!this.#switches) {
+      this.#ask(ids.uid, ids.gid, NONE, ids.pid);
+      return ids.uid === this.#ownUid && ids.gid === this.#ownGid ? 0 : -EACCES;
+    }
     const groups = this.#groupsFor(ids);
+    this.#ask(ids.uid, ids.gid, groups, ids.pid);
     return this.#become(ids.uid, ids.gid, groups) ? 0 : -EACCES;
   }
 
   /** Takes on the daemon's own identity, for what the kernel asks on its own account. @returns 0 or -EACCES. */
   assumeDaemon(): number {
-    this.#requester = this.#ownUid;
+    this.#ask(this.#ownUid, this.#ownGid, NONE, 0);
     return !this.#switches || this.#become(this.#ownUid, this.#ownGid, NONE) ? 0 : -EACCES;
   }
 
@@ -90,16 +98,25 @@ export class Caller {
    * caller. If going back fails, every later request of this worker is refused until `assume` succeeds.
    */
   asDaemon<T>(work: () => T): T {
-    if (!this.#switches) return work();
+    return this.#switches ? this.#as(this.#ownUid, this.#ownGid, NONE, work) : work();
+  }
+
+  /** The other way round: runs as the caller, for exact modes too, what comes in the middle of the daemon's work. */
+  asRequester<T>(work: () => T): T {
+    const { uid, gid, groups } = this.#asker;
+    return this.#switches ? this.#as(uid, gid, groups, work) : work();
+  }
+
+  #as<T>(asUid: number, asGid: number, asGroups: Uint32Array, work: () => T): T {
     const uid = this.#uid;
     const gid = this.#gid;
     const groups = this.#groups ?? NONE;
     const mask = this.#umask === 0 ? 0 : umask(0);
     this.#umask = 0;
-    this.#become(this.#ownUid, this.#ownGid, NONE);
     let restored = false;
     let result: T;
     try {
+      if (!this.#become(asUid, asGid, asGroups)) throw new Error(`cannot act as uid ${asUid} gid ${asGid}`);
       result = work();
     } finally {
       this.mask(mask);
@@ -107,6 +124,13 @@ export class Caller {
     }
     if (!restored) throw new Error(`cannot go back to uid ${uid} gid ${gid}`);
     return result;
+  }
+
+  #ask(uid: number, gid: number, groups: Uint32Array, task: number): void {
+    this.#asker.uid = uid;
+    this.#asker.gid = gid;
+    this.#asker.groups = groups;
+    this.#asker.task = task;
   }
 
   // Root first for gid and groups: a thread that has given up fsuid 0 keeps CAP_SETUID and CAP_SETGID (only the file-system

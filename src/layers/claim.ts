@@ -20,9 +20,10 @@ import { leaveProject } from '../sys/ioctl.ts';
 import { mkdirat, statx, unlinkat } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
 import { copyTimes } from './copymeta.ts';
+import { openSide } from './openside.ts';
 import { isOurs } from './private.ts';
 import { type LayerSetup, PRIVATE_NAME, UPPER } from './setup.ts';
-import { openSide } from './sides.ts';
+import { isSquashed, warnOfSquash } from './squash.ts';
 
 const NAME = cstring(PRIVATE_NAME);
 const DOT = cstring('.');
@@ -44,16 +45,23 @@ export function claim(
   const known = statx(layer.fd, EMPTY, AT_EMPTY_PATH, STATX_BASIC_STATS, root);
   let fd = known < 0 ? known : openSide(layer.fd, NAME, found);
   if (fd === -ENOENT) {
-    if (readOnly || (index !== UPPER && isDaemonsAlone(root))) return openNothing();
+    if (readOnly) return openNothing();
+    if (index !== UPPER && isDaemonsAlone(root)) {
+      if (isSquashed(layer.fd)) warnOfSquash(log, layer.path, index);
+      return openNothing();
+    }
     fd = make(layer.fd);
     if (fd === -EEXIST) return claim(layer, index, readOnly, log); // another host was first
   }
+  const squashed = !readOnly && ((fd === -EACCES && geteuid() === 0) || isSquashed(layer.fd));
+  if (squashed) warnOfSquash(log, layer.path, index);
   const fault = faultOf(fd);
   if (fault !== undefined) {
     if (!readOnly) throw new NotOurs(fault);
     log.warn('private_not_ours', { layer: layer.path, why: fault });
-  } else if (fd < 0) log.warn('private_missing', { layer: layer.path, error: errnoName(-fd) });
-  else if (isOurs(found)) return fd;
+  } else if (fd < 0) {
+    if (!squashed) log.warn('private_missing', { layer: layer.path, error: errnoName(-fd) });
+  } else if (isOurs(found)) return fd;
   else if (readOnly || index !== UPPER) {
     log.warn('private_of_another', { layer: layer.path, uid: found.uid });
     return fd;

@@ -1,18 +1,7 @@
 // The bytes of a copy-up, kept in the kernel: a reflink where the two files share a file system that has it, else copy_file_range
 // over the data segments, so that holes stay holes, else read and write. Every short count is looked at; nothing is assumed.
 
-import {
-  EBADF,
-  EINTR,
-  EINVAL,
-  EIO,
-  ENOSYS,
-  ENXIO,
-  EOPNOTSUPP,
-  EPERM,
-  ESTALE,
-  EXDEV,
-} from '../../protocol/errno.ts';
+import { EBADF, EINTR, EINVAL, EIO, ENOSYS, ENXIO, EOPNOTSUPP, EPERM, EXDEV } from '../../protocol/errno.ts';
 import type { Int64 } from '../../protocol/types.ts';
 import { SEEK_DATA, SEEK_HOLE } from '../sys/constants.ts';
 import { copyFileRange, ficlone } from '../sys/copy.ts';
@@ -31,8 +20,8 @@ export interface CopyReport {
 const SLICE = 16 << 20;
 const BUFFER = 1 << 20;
 
-/** The source is not as long as it was: the copy has to start again. */
-export const CHANGED = -ESTALE;
+/** The source is not what it was: the copy has to start again. No errno, and never an answer. */
+export const CHANGED = -10_007;
 
 /**
  * Copies the first `size` bytes of `source` to the empty file `target`, and makes `target` that long.

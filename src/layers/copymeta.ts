@@ -1,14 +1,17 @@
 // What a copy must carry besides its bytes, in the order in which nothing undoes what came before: owner (it clears setuid and
 // capabilities), mode, xattrs (ACLs, capabilities, user, trusted, security), times to the nanosecond.
 
-import { ENODATA, ENOSYS, EOPNOTSUPP, EPERM, ERANGE } from '../../protocol/errno.ts';
+import { E2BIG, ENODATA, ENOSPC, ENOSYS, EOPNOTSUPP, EPERM, ERANGE } from '../../protocol/errno.ts';
 import { AT_EMPTY_PATH, AT_FDCWD, CAP_FOWNER, S_IFLNK } from '../sys/constants.ts';
 import { withoutCapability } from '../sys/credentials.ts';
 import { type CString, cstring, EMPTY } from '../sys/cstring.ts';
 import { chmod, fchownat, procPath, utimensat } from '../sys/path.ts';
 import type { Stat } from '../sys/stat.ts';
 import { ATIME, MTIME, TimeSpecs } from '../sys/times.ts';
-import { getxattr, listxattr, removexattr, setxattr } from '../sys/xattr.ts';
+import { getxattr, listxattr, removexattr, setxattr, xattrNames } from '../sys/xattr.ts';
+import { asEither } from './either.ts';
+import type { FileSystem } from './filesystem.ts';
+import { setWithRoom } from './xattrroom.ts';
 
 /** Linux's limits: XATTR_LIST_MAX and XATTR_SIZE_MAX, limits.h. */
 const LIST_MAX = 65536;
@@ -18,21 +21,30 @@ const list = new Uint8Array(LIST_MAX);
 const value = new Uint8Array(VALUE_MAX);
 const times = new TimeSpecs();
 
-/** Told the name of each xattr that the target cannot hold. @returns 0 to go on without it, or the errno that ends the copy. */
-export type XattrRefused = (name: Uint8Array, errno: number) => number;
+/**
+ * Told the name of each xattr that the target does not take. @param fits whether it could, if there were room: then the copy must end.
+ * @returns 0 to go on without it, or the errno that ends the copy.
+ */
+export type XattrRefused = (name: Uint8Array, errno: number, fits: boolean) => number;
 
 /**
- * Gives `target` the metadata of `source`; both descriptors may be O_PATH, of any type but the same.
+ * Gives `target` the metadata of `source`, which is read by who may; both descriptors may be O_PATH, of any type but the same.
  * @param stat the source's attributes. @returns 0 or a negative errno.
  */
-export function copyMetadata(source: number, target: number, stat: Stat, refused: XattrRefused): number {
+export function copyMetadata(
+  fs: FileSystem,
+  source: number,
+  target: number,
+  stat: Stat,
+  refused: XattrRefused,
+): number {
   let result = fchownat(target, EMPTY, stat.uid, stat.gid, AT_EMPTY_PATH);
   if (result < 0) return result;
   if (stat.type !== S_IFLNK) {
     result = chmod(procPath(target), stat.mode & 0o7777);
     if (result < 0) return result;
   }
-  result = copyXattrs(source, target, refused);
+  result = copyXattrs(fs, source, target, refused);
   return result < 0 ? result : copyTimes(target, stat);
 }
 
@@ -51,34 +63,61 @@ export function copyTimes(target: number, stat: Stat): number {
 }
 
 // The paths through /proc follow the link to the very object, so that a symlink's own xattrs are meant, never its target's.
-function copyXattrs(source: number, target: number, refused: XattrRefused): number {
-  const length = listxattr(procPath(source), list, LIST_MAX);
+function copyXattrs(fs: FileSystem, source: number, target: number, refused: XattrRefused): number {
+  const length = asEither(fs, () => listxattr(procPath(source), list, LIST_MAX));
   if (length < 0) return length === -EOPNOTSUPP || length === -ENOSYS ? 0 : length;
-  let start = 0;
-  while (start < length) {
-    const end = list.indexOf(0, start) + 1;
-    if (end === 0 || end > length) break;
-    const name = list.subarray(start, end);
-    start = end;
+  for (const name of xattrNames(list, length)) {
     if (isMirrored(name)) continue;
-    const result = copyXattr(source, target, name, refused);
+    const result = copyXattr(fs, source, target, name, refused);
     if (result < 0) return result;
   }
-  return dropInheritedAcl(source, target);
+  return dropInheritedAcl(fs, source, target);
 }
 
-function copyXattr(source: number, target: number, name: CString, refused: XattrRefused): number {
-  const size = getxattr(procPath(source), name, value, VALUE_MAX);
+/** As `copyMetadata` does it, for a copy that has xattrs: what the source has not any more goes. */
+export function mirrorXattrs(fs: FileSystem, source: number, target: number, refused: XattrRefused): number {
+  const copied = copyXattrs(fs, source, target, refused);
+  if (copied < 0) return copied;
+  const wanted = namesOf(asEither(fs, () => listxattr(procPath(source), list, LIST_MAX)));
+  const there = namesOf(listxattr(procPath(target), list, LIST_MAX));
+  for (const name of there.filter((name) => !wanted.includes(name) && isUsers(name))) {
+    const result = removexattr(procPath(target), cstring(name));
+    if (result < 0 && result !== -ENODATA) return result;
+  }
+  return 0;
+}
+
+/** Of `list`, as strings of bytes. */
+const namesOf = (length: number): string[] =>
+  Array.from(xattrNames(list, length), (name) => Buffer.from(name.subarray(0, -1)).toString('latin1'));
+
+/** Not what a storage or a security module keeps for itself. */
+const isUsers = (name: string): boolean =>
+  /^(?:user|trusted)\.|^system\.posix_acl_|^security\.capability$/.test(name) &&
+  !name.startsWith('trusted.SGI_');
+
+function copyXattr(
+  fs: FileSystem,
+  source: number,
+  target: number,
+  name: CString,
+  refused: XattrRefused,
+): number {
+  const size = asEither(fs, () => getxattr(procPath(source), name, value, VALUE_MAX));
   if (size === -ENODATA) return 0; // removed since it was listed; a change of the source is seen later
-  if (size < 0) return size === -EOPNOTSUPP ? refused(name, -size) : size;
-  const result = setxattr(procPath(target), name, value, size, 0);
+  if (size < 0) return size === -EOPNOTSUPP ? refused(name, -size, false) : size;
+  const set = () => setxattr(procPath(target), name, value, size, 0);
+  const { result, tooLarge } = setWithRoom(target, name, size, set);
   if (result === 0) return 0;
   // A label of the same value that the system set itself cannot be set again by some security modules: it is there.
   const there = getxattr(procPath(target), name, echo, VALUE_MAX);
   if (there === size && sameBytes(value, echo, size)) return 0;
-  const cannot = [EOPNOTSUPP, ENOSYS, ERANGE, EPERM].includes(-result) || there === -EOPNOTSUPP;
-  return cannot ? refused(name, -result) : result;
+  const cannot = tooLarge || CANNOT.includes(-result) || there === -EOPNOTSUPP;
+  return cannot || result === -ENOSPC ? refused(name, -result, !cannot) : result;
 }
+
+/** What a storage says that has no such xattrs, or none so large. */
+const CANNOT: readonly number[] = [EOPNOTSUPP, ENOSYS, ERANGE, EPERM, E2BIG];
 
 const MIRRORED = cstring('trusted.SGI_');
 
@@ -92,10 +131,10 @@ const echo = new Uint8Array(VALUE_MAX);
 const ACLS = [cstring('system.posix_acl_access'), cstring('system.posix_acl_default')];
 
 // A new object takes ACLs from its parent's default ACL; the copy must have the source's, which may be none.
-function dropInheritedAcl(source: number, target: number): number {
+function dropInheritedAcl(fs: FileSystem, source: number, target: number): number {
   for (const name of ACLS) {
     if (getxattr(procPath(target), name, echo, VALUE_MAX) <= 0) continue;
-    if (getxattr(procPath(source), name, echo, VALUE_MAX) >= 0) continue;
+    if (asEither(fs, () => getxattr(procPath(source), name, echo, VALUE_MAX)) >= 0) continue;
     const result = removexattr(procPath(target), name);
     if (result < 0) return result;
   }

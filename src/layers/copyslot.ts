@@ -1,29 +1,26 @@
-// What a worker is about to publish: if the daemon dies before the source is removed, the next mount of this host finds here that the copy is
-// whole, and of which source, and removes that (finishcopy.ts). Each worker has one file for it in our directory on the upper layer, which it
-// writes over each time and never syncs: without it the source stays, hidden by its copy.
+// What a worker is about to publish, in a file of its own in our directory on the upper layer, which it writes over each time and never syncs.
+// If the daemon dies before the source is removed, the next mount of this host finds here that the copy is whole, and of which source, and
+// removes that (finishcopy.ts). And for as long as it is not settled a mark of the source's inode leads other hosts to it: another one that has
+// copied the same file waits (below), and who takes the source away in its layer looks whether its copy is coming (latecopy.ts).
 
 import { createHash } from 'node:crypto';
-import {
-  O_CLOEXEC,
-  O_CREAT,
-  O_EXCL,
-  O_NOFOLLOW,
-  O_WRONLY,
-  STATX_BASIC_STATS,
-  STATX_BTIME,
-} from '../sys/constants.ts';
-import { type CString, EMPTY } from '../sys/cstring.ts';
-import { close, openat, pwrite } from '../sys/fd.ts';
+import { EEXIST, EINTR } from '../../protocol/errno.ts';
+import { O_CLOEXEC, O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } from '../sys/constants.ts';
+import { type CString, cstring, EMPTY } from '../sys/cstring.ts';
+import { close, openat, pwrite, read } from '../sys/fd.ts';
 import { unlinkat } from '../sys/path.ts';
 import type { Stat } from '../sys/stat.ts';
+import { CHANGED } from './copydata.ts';
 import type { FileSystem } from './filesystem.ts';
 import { isAppendOnly } from './guardflags.ts';
-import { identityAt, identityOf, type LayerMark, markOf } from './identity.ts';
+import { identityAt, isLayerMark, type LayerMark, markOf, stateOf } from './identity.ts';
 import { isLinked } from './linkindex.ts';
 import type { Place } from './locate.ts';
-import { openPrivateOf, privateName } from './private.ts';
+import { inodeText, setMark } from './marks.ts';
+import { openPrivateOf, oursOf, privateName } from './private.ts';
 import { type LayerSetup, UPPER } from './setup.ts';
-import { type Spot, spotOf } from './spot.ts';
+import { isSpot, type Spot, spotOf, textOf } from './spot.ts';
+import { WAIT, waitWhile } from './waitwhile.ts';
 
 export interface Publication {
   readonly version: 1;
@@ -34,82 +31,172 @@ export interface Publication {
   readonly source: string;
   /** As `identityOf`; nothing else has it where the layer tells times of birth. */
   readonly copy: string;
+  /** Whether the source may go as soon as the copy has its name: not where it has other names, or the copy takes a step more to be complete. */
+  readonly whole: boolean;
 }
 
-/** What `stateOf` needs. */
-export const STATE_MASK = STATX_BASIC_STATS | STATX_BTIME;
-
-/** All that a change of a file changes. */
-export function stateOf(stat: Stat): string {
-  return `${contentOf(stat)} ${identityOf(stat)} ${stat.ctimeSec}.${stat.ctimeNsec}`;
+/** The name of the mark of a file of a lower layer, in our folder of slots. */
+export function publishMarkOf(layer: number, source: Stat): string {
+  return `publishing-${layer}-${inodeText(source)}`;
 }
 
-/** What a copy has of its source, and what another name leaves as it is. */
-export function contentOf({ type, size, mtimeSec, mtimeNsec }: Stat): string {
-  return `${type} ${size} ${mtimeSec}.${mtimeNsec}`;
-}
+/** From our directory on the upper layer. */
+export const slotPath = (name: string): CString => cstring(`slots/${name}`);
 
 interface Slot {
   /** Or a negative errno: then nothing is said. */
   readonly fd: number;
   readonly name: CString;
   settled: boolean;
+  /** What leads to it. */
+  mark: string | undefined;
 }
 
 const slots = new WeakMap<FileSystem, Slot>();
+const kept = new WeakMap<FileSystem, Slot[]>();
+
+/** How long another host that publishes a copy of the same file is waited for, in milliseconds. */
+const PATIENCE_MS = 2000;
 
 /**
- * Before a complete copy gets its name. @param copy a descriptor of it. Where several names are to leave, or the copy takes a step more to be
- * complete, nothing is said.
+ * Before a complete copy is compared with its source for the last time, and gets its name; `saySettled` must follow. @param copy a descriptor
+ * of it. @returns 0; CHANGED when another host has been at the same file meanwhile; -EINTR
  */
-export function sayPublishing(fs: FileSystem, at: Place, source: Stat, copy: number): void {
-  if (isLinked(source) || isAppendOnly(source)) return;
-  fs.caller.asDaemon(() => {
+export function sayPublishing(fs: FileSystem, at: Place, source: Stat, copy: number): number {
+  return fs.caller.asDaemon(() => {
     const slot = slots.get(fs) ?? openSlot(fs);
     const made = slot.fd < 0 ? undefined : identityAt(copy, EMPTY);
-    if (made === undefined) return;
-    const from = markOf(fs.layers[at.layer] as LayerSetup);
-    const spot = spotOf(fs, at.ref.parent, at.ref.bytes);
-    const record: Publication = { version: 1, spot, from, source: stateOf(source), copy: made };
+    if (made === undefined) return 0;
+    const mark = publishMarkOf(at.layer, source);
+    const record: Publication = {
+      version: 1,
+      spot: spotOf(fs, at.ref.parent, at.ref.bytes),
+      from: markOf(fs.layers[at.layer] as LayerSetup),
+      source: stateOf(source),
+      copy: made,
+      whole: !isLinked(source) && !isAppendOnly(source),
+    };
     const line = sealed(JSON.stringify(record));
+    // A copy-up that ended in the middle, by a fault of ours, has not settled it.
+    takeMark(fs, slot);
     slot.settled = false;
     // What is not written whole is not believed.
     pwrite(slot.fd, line, line.length, 0);
+    return lead(fs, slot, mark, record.source);
   });
 }
 
-/** The source has left its layer, or is known to stay. */
+/** Leads others to a slot. Where that cannot be it is done without. */
+function lead(fs: FileSystem, slot: Slot, mark: string, source: string): number {
+  const ours = oursOf(fs, UPPER);
+  const path = slotPath(mark);
+  let met = false;
+  const set = waitWhile(fs, PATIENCE_MS, () => {
+    const result = setMark(ours, slotPath(textOf(slot.name)), path);
+    if (result !== -EEXIST) return result;
+    const other = readPublication(ours, path);
+    // Of a file that had the inode before, or has changed since: nobody waits for that.
+    if (typeof other === 'object' && other.source !== source) unlinkat(ours, path, 0);
+    else met = true;
+    return WAIT;
+  });
+  if (set === -EINTR) return set;
+  if (set === 0) slot.mark = mark;
+  // One that takes too long may be dead.
+  return set === 0 && met ? CHANGED : 0;
+}
+
+/** The source has left its layer, or is known to stay, or the copy was not published. */
 export function saySettled(fs: FileSystem): void {
   const slot = slots.get(fs);
-  if (slot === undefined || slot.fd < 0) return;
-  slot.settled = pwrite(slot.fd, NOTHING, NOTHING.length, 0) === NOTHING.length;
+  if (slot !== undefined && !slot.settled) settle(fs, slot);
 }
+
+/**
+ * Somebody has taken the source away, and others are at work with the copy: who has done that, and has not looked yet, is to find it still. So
+ * the slot stays as it is until the worker ends.
+ */
+export function keepSaying(fs: FileSystem): void {
+  const slot = slots.get(fs);
+  if (slot?.mark === undefined) return;
+  const all = kept.get(fs) ?? [];
+  if (all.length === MOST_KEPT) removeSlot(fs, all.shift() as Slot);
+  kept.set(fs, [...all, slot]);
+  slots.delete(fs);
+  close(slot.fd); // it is found by its name
+}
+
+const MOST_KEPT = 16;
 
 /** The worker ends: what is not settled stays for the next mount. */
 export function endSlot(fs: FileSystem): void {
+  for (const slot of kept.get(fs) ?? []) removeSlot(fs, slot);
+  kept.delete(fs);
   const slot = slots.get(fs);
-  if (slot === undefined || slot.fd < 0) return;
-  close(slot.fd);
+  if (slot === undefined) return;
   slots.delete(fs);
-  if (!slot.settled) return;
-  fs.caller.asDaemon(() => {
-    const folder = openPrivateOf(fs, UPPER, 'slots');
-    if (folder < 0) return;
-    unlinkat(folder, slot.name, 0);
-    close(folder);
-  });
+  close(slot.fd);
+  if (slot.settled) removeSlot(fs, slot);
 }
 
 const NOTHING = Buffer.from('\n');
+
+function takeMark(fs: FileSystem, slot: Slot): void {
+  const { mark } = slot;
+  if (mark !== undefined) fs.caller.asDaemon(() => unlinkat(oursOf(fs, UPPER), slotPath(mark), 0));
+  slot.mark = undefined;
+}
+
+function settle(fs: FileSystem, slot: Slot): void {
+  takeMark(fs, slot);
+  slot.settled = pwrite(slot.fd, NOTHING, NOTHING.length, 0) === NOTHING.length;
+}
+
+function removeSlot(fs: FileSystem, slot: Slot): void {
+  takeMark(fs, slot);
+  fs.caller.asDaemon(() => unlinkat(oursOf(fs, UPPER), slotPath(textOf(slot.name)), 0));
+}
 
 function openSlot(fs: FileSystem): Slot {
   const folder = openPrivateOf(fs, UPPER, 'slots');
   const flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
   const name = privateName(fs);
-  const slot = { fd: folder < 0 ? folder : openat(folder, name, flags, 0o600), name, settled: true };
+  const fd = folder < 0 ? folder : openat(folder, name, flags, 0o600);
+  const slot: Slot = { fd, name, settled: true, mark: undefined };
   if (folder >= 0) close(folder);
-  slots.set(fs, slot);
+  // A full layer may have room for it at the next copy.
+  if (slot.fd >= 0) slots.set(fs, slot);
   return slot;
+}
+
+const MAX = 1 << 16;
+
+/** @param dir our directory on the upper layer, or the folder of slots. @returns undefined for what is settled, or was not written whole; or a negative errno. */
+export function readPublication(dir: number, path: CString): Publication | undefined | number {
+  const fd = openat(dir, path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+  if (fd < 0) return fd;
+  const bytes = new Uint8Array(MAX);
+  const count = read(fd, bytes, MAX);
+  close(fd);
+  return count < 0 ? count : parse(bytes.subarray(0, count));
+}
+
+/** @returns undefined for what was not written whole: then nothing had been published. */
+export function parse(bytes: Uint8Array): Publication | undefined {
+  const text = unsealed(bytes);
+  if (text === undefined) return undefined;
+  try {
+    const value = JSON.parse(text);
+    return isPublication(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isPublication(value: unknown): value is Publication {
+  const { version, spot, from, source, copy, whole } = (value ?? {}) as Partial<Publication>;
+  const told = typeof source === 'string' && typeof copy === 'string' && typeof whole === 'boolean';
+  return version === 1 && isSpot(spot) && isLayerMark(from) && told;
 }
 
 /** A line that tells whether it is whole; the rest of a longer one that was there before may follow. */
@@ -118,7 +205,7 @@ function sealed(text: string): Uint8Array {
 }
 
 /** @returns what was sealed, or undefined. */
-export function unsealed(bytes: Uint8Array): string | undefined {
+function unsealed(bytes: Uint8Array): string | undefined {
   const line = Buffer.from(bytes).toString('utf8').split('\n', 1)[0] as string;
   const at = line.indexOf(' ');
   const text = line.slice(at + 1);

@@ -1,17 +1,7 @@
 // Copy-up: the object that a lower layer shows becomes one on the upper layer, under the same name, and leaves the lower one. Nothing is
 // removed before its copy is proven and published; a failure before that leaves everything as it was.
 
-import {
-  EACCES,
-  EBADFD,
-  EBUSY,
-  EEXIST,
-  EIO,
-  ENOENT,
-  EPERM,
-  ESTALE,
-  errnoName,
-} from '../../protocol/errno.ts';
+import { EBADFD, EBUSY, EEXIST, EIO, ENOENT, EPERM, ESTALE, errnoName } from '../../protocol/errno.ts';
 import type { Int64, NodeId } from '../../protocol/types.ts';
 import {
   AT_EMPTY_PATH,
@@ -24,23 +14,27 @@ import {
   O_RDONLY,
   S_IFREG,
   STATX_BASIC_STATS,
+  STATX_BTIME,
 } from '../sys/constants.ts';
 import { type CString, EMPTY } from '../sys/cstring.ts';
 import { close, openat } from '../sys/fd.ts';
 import { statx, unlinkat } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
+import { carryLate } from './carrylate.ts';
 import { CHANGED, type CopyReport, copyData } from './copydata.ts';
 import { canBeAppendOnly, copyFlags, makeAppendOnly } from './copyflags.ts';
 import { copyMetadata, giveToOwner } from './copymeta.ts';
-import { sayPublishing, saySettled } from './copyslot.ts';
+import { keepSaying, sayPublishing, saySettled } from './copyslot.ts';
+import { asEither, isRefused } from './either.ts';
 import { reach } from './faultpoint.ts';
 import type { FileSystem } from './filesystem.ts';
+import { givenUp } from './givenup.ts';
 import { isAppendOnly, isImmutable } from './guardflags.ts';
 import { begin, recordUnmigrated } from './journal.ts';
 import { dropEntries } from './linkentries.ts';
-import { isLinked, type LinkedCopy, linkCopy, publishLinked } from './linkindex.ts';
+import { enterLate, isLinked, type LinkedCopy, linkCopy, publishLinked } from './linkindex.ts';
 import { type Place, placeItself } from './locate.ts';
-import { reportMigrated } from './migrated.ts';
+import { reportMigrated, reportSourceKept } from './migrated.ts';
 import { ensureSide } from './mirror.ts';
 import { MovingLocks } from './movinglocks.ts';
 import { quietly } from './quietly.ts';
@@ -60,7 +54,7 @@ const ATTEMPTS = 5;
 /**
  * Brings the node's object to the upper layer if it is not there; the caller holds the node's lock and has been checked.
  * @param keep bytes of data that are wanted: all by default, 0 for O_TRUNC. @param at filled with the place on the upper layer.
- * @returns 0, -ESTALE when another object has the name by now or what is copied goes each time, or the errno of whatever failed: the lower object is then as it was.
+ * @returns 0, -ESTALE when another object has the name by now or what is copied goes each time, -EBUSY when it changes each time, or the errno of whatever failed: the lower object is then as it was.
  */
 export function copyUp(fs: FileSystem, node: NodeId, at: Place, keep: Int64 = ALL): number {
   const begun = begin(fs);
@@ -77,7 +71,7 @@ export function copyUp(fs: FileSystem, node: NodeId, at: Place, keep: Int64 = AL
     if (upper < 0) return recordUnmigrated(fs, at, source, begun, upper);
     let result = fs.caller.asDaemon(() => copyOnce(fs, node, at, upper, source, keep));
     // A server that squashes root may let the file's own user do it.
-    if (result === -EACCES || result === -EPERM) result = copyOnce(fs, node, at, upper, source, keep);
+    if (isRefused(result)) result = copyOnce(fs, node, at, upper, source, keep);
     last = isGone(result) ? -ESTALE : -EBUSY;
     if (result !== 0 && result !== CHANGED && result !== -EEXIST && !isGone(result))
       return recordUnmigrated(fs, at, source, begun, result);
@@ -92,12 +86,13 @@ const isGone = (result: number): boolean => GONE.includes(-result);
 
 const GONE: readonly number[] = [ENOENT, ESTALE, EBADFD];
 
+// As who may work on the upper layer, the daemon or the caller; the source's layer is asked as either.
 function copyOnce(fs: FileSystem, node: NodeId, at: Place, upper: number, source: Stat, keep: Int64): number {
   const started = performance.now();
-  const from = openSource(at.dir, at.ref.bytes, source);
+  const from = asEither(fs, () => openSource(at.dir, at.ref.bytes, source));
   if (from < 0) return from;
   const report: CopyReport = { method: 'none', bytes: 0 };
-  const copy = makeTemporary(fs, UPPER, upper, source, { dir: at.dir, name: at.ref.bytes });
+  const copy = makeTemporary(fs, UPPER, upper, source, from);
   if (typeof copy === 'number') {
     close(from);
     return copy;
@@ -110,19 +105,24 @@ function copyOnce(fs: FileSystem, node: NodeId, at: Place, upper: number, source
   if (typeof linked === 'number') result = linked;
   const locks = result === 0 ? carryLocks(fs, node, source, from, copy.fd) : undefined;
   if (typeof locks === 'number') result = locks;
+  result ||= sayPublishing(fs, at, source, copy.fd);
   // Last of all: what came before takes its time, and who held a lock may have written to the file.
-  result ||= compareAgain(from, at, source);
-  if (result === 0) sayPublishing(fs, at, source, copy.fd);
+  result ||= asEither(fs, () => compareAgain(from, at, source));
   reach('copyup.ready');
   result ||= enter(fs, copy, linked as Linked, at, upper, source);
   const published = result === 0;
   if (published) result = settle(fs, node, at, from, source, upper, copy, locks as Carried, report, started);
+  if (result === IN_USE) keepSaying(fs);
+  else saySettled(fs);
   if (typeof locks === 'object') locks.end();
   if (typeof linked === 'object') dropEntries(linked.entries);
   dropTemporary(copy, published);
   close(from);
-  return result;
+  return result === IN_USE ? CHANGED : result;
 }
+
+/** Somebody has taken the source away, and others are at work with the copy by now. No errno, and never an answer. */
+const IN_USE = -10_005;
 
 type Carried = MovingLocks | undefined;
 type Linked = LinkedCopy | undefined;
@@ -180,12 +180,26 @@ function settle(
   started: number,
 ): number {
   const made = new Stat();
-  const known = statx(copy.fd, EMPTY, AT_EMPTY_PATH, STATX_BASIC_STATS, made);
+  // With the time of birth: the number is another file's as soon as another host has deleted this one.
+  const known = statx(copy.fd, EMPTY, AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_BTIME, made);
   reach('copyup.published');
   if (known < 0) return known;
   redirectHandles(fs, node, copy.fd, made, locks?.carried);
   locks?.moved();
-  const durable = syncDirectory(upper);
+  const hadNames = isLinked(source);
+  let late = carryLate(fs, from, copy.fd, source, at.ref.bytes);
+  if (late > 0 && !hadNames && isLinked(source))
+    late = fs.caller.asDaemon(() => enterLate(fs, at.layer, source, copy)) || late;
+  if (late < 0) {
+    // What somebody has changed of it since would be lost with the source.
+    reportSourceKept(fs, at.layer, at.ref.bytes, late);
+    reportMigrated(fs, node, at, source, made, report, performance.now() - started, 'kept');
+    return 0;
+  }
+  const durable = asEither(
+    fs,
+    () => (late > 0 && source.type === S_IFREG ? syncFile(copy.fd) : 0) || syncDirectory(upper),
+  );
   if (durable < 0) {
     // The copy is whole and in use, but might not survive a crash: the source stays, hidden, and the caller is told.
     fs.log.error('sync_failed', { name: unterminated(at.ref.bytes), error: errnoName(-durable) });
@@ -193,8 +207,8 @@ function settle(
   }
   reach('copyup.durable');
   const removed = removeSource(fs, at, from, source, upper, made);
-  saySettled(fs);
   reach('copyup.removed');
+  if (removed === 'in use') return IN_USE;
   if (removed === 'gone') return CHANGED;
   reportMigrated(fs, node, at, source, made, report, performance.now() - started, removed);
   return 0;
@@ -213,11 +227,11 @@ function fill(
   if (isFile) {
     const { size } = source;
     const wanted = keep < size ? keep : size;
-    const copied = copyData(from, copy.fd, wanted, wanted === size, fs.interrupted, report);
+    const copied = copyData(from, copy.fd, wanted, wanted === size, givenUp(fs), report);
     if (copied < 0) return copied;
   }
   reach('copyup.data');
-  const described = copyMetadata(from, copy.fd, source, xattrPolicy(fs, at.ref.bytes));
+  const described = copyMetadata(fs, from, copy.fd, source, xattrPolicy(fs, at.ref.bytes));
   if (described < 0) return described;
   copyFlags(fs, from, copy.fd, source.type, at.ref.bytes);
   reach('copyup.metadata');

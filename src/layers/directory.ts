@@ -1,7 +1,7 @@
 // Open directories. One that a single layer has is that layer's own descriptor, with the layer's own offsets; a merged one is a memfd
 // that holds the finished listing in wire format, so that offsets stay what they were whatever happens to the directory meanwhile.
 
-import { EACCES, EINVAL, EIO, ENOENT, EPERM, ESTALE } from '../../protocol/errno.ts';
+import { EINVAL, EIO, ENOENT, ESTALE } from '../../protocol/errno.ts';
 import type { Int64, NodeId } from '../../protocol/types.ts';
 import { highWord, lowWord } from '../../protocol/types.ts';
 import { newIdentity, newNameRef, ROOT_ID } from '../inodes/table.ts';
@@ -12,14 +12,17 @@ import { close, dup3, ftruncate, getdents, lseek, memfd, open, pread, pwrite } f
 import { procPath } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
 import { syncSides } from './durable.ts';
+import { asEither } from './either.ts';
+import { reach } from './faultpoint.ts';
 import type { FileSystem } from './filesystem.ts';
 import { DIRECTORY_HANDLE } from './handlekinds.ts';
 import { copiesOf, type FindCopy } from './linklisting.ts';
 import { Listing, type Present } from './listing.ts';
+import { allSides, liveSide } from './livesides.ts';
 import { anyDescriptor } from './locate.ts';
 import { isPrivate } from './private.ts';
-import { UPPER } from './setup.ts';
-import { allSides, side } from './sides.ts';
+import { isExclusive, UPPER } from './setup.ts';
+import { refreshAbove, side } from './sides.ts';
 
 const DOT = cstring('.');
 const DOT_DOT = cstring('..');
@@ -65,25 +68,44 @@ function enter(fs: FileSystem, node: NodeId, fd: number, kind: number): number {
   return fd;
 }
 
-/** Reads all sides, top first. A side that cannot be read fails the listing: it is never silently short. */
+/**
+ * Reads all sides, the lowest first: what comes up meanwhile has its name further up before it loses the one below, so it is met. A side that
+ * cannot be read fails the listing: it is never silently short.
+ */
 function list(fs: FileSystem, node: NodeId, sides: readonly number[]): Listing | number {
   const listing = new Listing();
   fs.table.presented(node, own);
   listing.add(DOT, own.lo, own.hi, DT_DIR);
   presentParent(fs, node, own);
   listing.add(DOT_DOT, own.lo, own.hi, DT_DIR);
+  reach('listing.begun');
+  for (const layer of [...sides].reverse()) {
+    const result = listSide(fs, node, layer, side(fs, node, layer), listing);
+    if (result < 0) return result;
+    reach('listing.read');
+  }
+  if (sides.includes(UPPER)) return listing;
+  // The upper layer may have got the directory meanwhile, with what has come up.
+  if (!isExclusive(fs.policy)) refreshAbove(fs, node);
+  const upper = liveSide(fs, node, UPPER);
+  const result = upper === -ENOENT ? 0 : listSide(fs, node, UPPER, upper, listing);
+  return result < 0 ? result : listing;
+}
+
+/** Adds what one layer has. @param dir its side, or why there is none */
+function listSide(fs: FileSystem, node: NodeId, layer: number, dir: number, listing: Listing): number {
   const skip = (name: CString) => isPrivate(node, name);
-  for (const layer of sides) {
-    const dir = side(fs, node, layer);
-    const findCopy = dir < 0 ? dir : copiesOf(fs, layer);
-    if (typeof findCopy === 'number') return findCopy;
+  const findCopy = dir < 0 ? dir : copiesOf(fs, layer);
+  if (typeof findCopy === 'number') return findCopy;
+  const present = presentIn(fs, node, layer, dir, findCopy);
+  const result = asEither(fs, () => {
     const fd = open(procPath(dir), READ);
     if (fd < 0) return fd;
-    const result = listing.addDirectory(fd, skip, presentIn(fs, node, layer, dir, findCopy));
+    const added = listing.addDirectory(fd, skip, present);
     close(fd);
-    if (result < 0) return result === -ENOENT ? -ESTALE : result;
-  }
-  return listing;
+    return added;
+  });
+  return result === -ENOENT ? -ESTALE : result;
 }
 
 const own = { lo: 0, hi: 0 };
@@ -153,9 +175,8 @@ function startOver(fs: FileSystem, handle: number): number {
   const sides = allSides(fs, node);
   if (typeof sides === 'number') return sides;
   if (sides.length === 0 || (kind === SINGLE && sides.length === 1 && sides[0] === UPPER)) return 0; // removed meanwhile, or read from the layer itself
-  // Who could open the directory may go on reading it, whatever he may now, so the daemon reads for him; unless a server squashes root.
-  let listing = fs.caller.asDaemon(() => list(fs, node, sides));
-  if (listing === -EACCES || listing === -EPERM) listing = list(fs, node, sides);
+  // Who could open the directory may go on reading it, whatever he may now, so the daemon reads for him.
+  const listing = fs.caller.asDaemon(() => list(fs, node, sides));
   if (typeof listing === 'number') return listing;
   return kind === SINGLE ? becomeMerged(fs, handle, listing) : writeListing(handle, listing);
 }

@@ -6,8 +6,10 @@ import { O_CLOEXEC, O_DIRECTORY, O_RDONLY } from '../sys/constants.ts';
 import { cstring } from '../sys/cstring.ts';
 import { eachDirent } from '../sys/dirents.ts';
 import { close, openat } from '../sys/fd.ts';
+import { asEither } from './either.ts';
 import type { FileSystem } from './filesystem.ts';
-import { allSides, refreshSides, side } from './sides.ts';
+import { allSides } from './livesides.ts';
+import { refreshSides, side } from './sides.ts';
 
 const DOT = cstring('.');
 
@@ -17,14 +19,12 @@ export function isEmpty(fs: FileSystem, node: NodeId): number {
   const sides = allSides(fs, node);
   if (typeof sides === 'number') return sides;
   // As the daemon: who may remove a directory need not be allowed to read it.
-  return fs.caller.asDaemon(() => {
-    for (const layer of sides) {
-      const result = isEmptySide(side(fs, node, layer));
-      // An ordinary user's daemon may not look either: the layer decides, when the directory is removed.
-      if (result < 0 && result !== -EACCES) return result;
-    }
-    return 0;
-  });
+  for (const layer of sides) {
+    const result = asEither(fs, () => isEmptySide(side(fs, node, layer)));
+    // An ordinary user's daemon may not look either: the layer decides, when the directory is removed.
+    if (result < 0 && result !== -EACCES) return result;
+  }
+  return 0;
 }
 
 /** @returns 0 when a layer's directory holds nothing, -ENOTEMPTY, or the errno of reading it. */

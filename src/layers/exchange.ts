@@ -17,10 +17,11 @@ import { mayLoseName } from './guardflags.ts';
 import { HiddenAside } from './hiddenaside.ts';
 import { answerTaken, OpenIntent, TAKEN } from './intent.ts';
 import { begin, recordRenamed } from './journal.ts';
+import { allSides } from './livesides.ts';
 import { mirrorForMove } from './mirror.ts';
 import { mayTakeAway } from './permission.ts';
 import { UPPER } from './setup.ts';
-import { allSides, refreshAbove, side } from './sides.ts';
+import { refreshAbove, side } from './sides.ts';
 import { reportTorn } from './torn.ts';
 import { touch } from './touch.ts';
 

@@ -20,10 +20,11 @@ import {
 } from '../sys/ioctl.ts';
 import { procPath } from '../sys/path.ts';
 import type { FileSystem } from './filesystem.ts';
+import { allSides } from './livesides.ts';
 import { anyDescriptor } from './locate.ts';
 import { lockNode } from './locking.ts';
 import { migrateForMetadata } from './setattr.ts';
-import { allSides, side } from './sides.ts';
+import { side } from './sides.ts';
 
 /** One way to ask for flags: u32 words, of which the first holds bits and some others hold numbers. */
 export interface FlagKind {

@@ -11,6 +11,7 @@ import { Caller } from './caller.ts';
 import { EntryChanges } from './entrychanges.ts';
 import { type LockQueue, MAY_WAIT, type MayWait, NO_QUEUE } from './locking.ts';
 import { type LowerBound, UNBOUNDED } from './lowerbound.ts';
+import type { Backing } from './passthrough.ts';
 import { openFolder } from './private.ts';
 import { type FileSystemSetup, type LayerSetup, type Policy, UPPER } from './setup.ts';
 
@@ -34,6 +35,8 @@ export class FileSystem {
   readonly mayWait: MayWait;
   /** Where the request in hand waits for a file lock, see locking.ts. */
   readonly lockQueue: LockQueue;
+  /** Set where the kernel may read and write files of the upper layer by itself. */
+  readonly backing: Backing | undefined;
   /** Room for work on lower layers. */
   readonly lower: LowerBound;
   /** Has the kernel ask for a node's attributes anew: what it knows may be old before their time is up. */
@@ -55,8 +58,9 @@ export class FileSystem {
     lockQueue: LockQueue = NO_QUEUE,
     outdated: (node: NodeId) => void = () => {},
     lower: LowerBound = UNBOUNDED,
+    backing?: Backing,
   ) {
-    this.table = new InodeTable(setup.region);
+    this.table = new InodeTable(setup.region, worker);
     this.layers = setup.layers;
     this.policy = setup.policy;
     this.changes = new EntryChanges(setup.changes, worker);
@@ -75,6 +79,7 @@ export class FileSystem {
     this.lockQueue = lockQueue;
     this.outdated = outdated;
     this.lower = lower;
+    this.backing = backing;
   }
 }
 

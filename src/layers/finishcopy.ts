@@ -3,47 +3,46 @@
 
 import { EACCES, ENOENT, errnoName } from '../../protocol/errno.ts';
 import type { Log } from '../log/log.ts';
-import {
-  AT_EMPTY_PATH,
-  AT_SYMLINK_NOFOLLOW,
-  O_CLOEXEC,
-  O_NOFOLLOW,
-  O_NONBLOCK,
-  O_RDONLY,
-} from '../sys/constants.ts';
-import { geteuid } from '../sys/credentials.ts';
-import { type CString, EMPTY } from '../sys/cstring.ts';
-import { close, openat, read } from '../sys/fd.ts';
+import { AT_SYMLINK_NOFOLLOW } from '../sys/constants.ts';
+import type { CString } from '../sys/cstring.ts';
+import { close } from '../sys/fd.ts';
 import { renameat2, statx, unlinkat } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
 import { asideSuffix } from './aside.ts';
-import { contentOf, type Publication, STATE_MASK, stateOf, unsealed } from './copyslot.ts';
-import { identityOf, markedLayer } from './identity.ts';
-import { eachLeftover } from './leftovers.ts';
+import { type Publication, parse } from './copyslot.ts';
+import { contentOf, identityOf, markedLayer, STATE_MASK, stateOf } from './identity.ts';
+import { eachLeftover, sweepMarks } from './leftovers.ts';
 import type { IsGone } from './maker.ts';
 import { moveNew } from './movenew.ts';
 import { openFolder, privateName } from './private.ts';
+import { readOurs } from './readours.ts';
 import { type FileSystemSetup, type LayerSetup, UPPER } from './setup.ts';
-import { bytesOf, isSpot, openParent, pathOfSpot } from './spot.ts';
+import { bytesOf, openParent, pathOfSpot } from './spot.ts';
 import { syncDirectory } from './sync.ts';
 
-/** @param isGone whose slots are wanted. */
-export function finishCopies(setup: FileSystemSetup, log: Log, isGone: IsGone): void {
+/** @param isGone whose slots are wanted. @returns whether there were any: a daemon that ends takes its own along */
+export function finishCopies(setup: FileSystemSetup, log: Log, isGone: IsGone): boolean {
   const upper = setup.layers[UPPER] as LayerSetup;
-  const read = eachLeftover(upper, 'slots', isGone, (folder, name) => finishCopy(setup, folder, name, log));
+  let died = false;
+  const finish = (folder: number, name: CString) => {
+    died = true;
+    finishCopy(setup, folder, name, log);
+  };
+  const read = eachLeftover(upper, 'slots', isGone, finish) || sweepMarks(upper, 'slots');
   if (read < 0) log.error('recovery_failed', { layer: upper.path, error: errnoName(-read) });
+  return died;
 }
 
 /** @param folder our directory of slots. @param name a worker's file in there, of a process that is gone. */
 function finishCopy(setup: FileSystemSetup, folder: number, name: CString, log: Log): void {
   const record = name.subarray(0, -1);
-  const bytes = readOurs(folder, name);
+  const bytes = readSlot(folder, name);
   if (typeof bytes === 'number') {
     log.error('slot_refused', { record, error: errnoName(-bytes), mend: 'look whose it is, and remove it' });
     return;
   }
   const publication = parse(bytes);
-  const { layer, end } = publication === undefined ? NOTHING : removeProven(setup, publication);
+  const { layer, end } = publication?.whole ? removeProven(setup, publication) : NOTHING;
   if (publication !== undefined && end !== 'nothing') {
     const report = { path: pathOfSpot(publication.spot), layer };
     if (end === 'removed') log.info('source_removed', report);
@@ -53,30 +52,18 @@ function finishCopy(setup: FileSystemSetup, folder: number, name: CString, log: 
     }
   }
   // After an error the next mount tries again.
-  if (typeof end !== 'number' || end === CHANGED) unlinkat(folder, name, 0);
+  if (typeof end === 'number' && end !== CHANGED) return;
+  unlinkat(folder, name, 0);
 }
 
 const MAX = 1 << 16;
 const stat = new Stat();
 
 /** @returns what is in a file that nobody but the daemon can have written, -EACCES for any other, or a negative errno. */
-function readOurs(folder: number, name: CString): Uint8Array | number {
-  const fd = openat(folder, name, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
-  if (fd < 0) return fd;
-  const known = statx(fd, EMPTY, AT_EMPTY_PATH, STATE_MASK, stat);
-  const ours = stat.isFile && stat.uid === geteuid() && (stat.mode & 0o077) === 0 && stat.nlink === 1;
-  const bytes = new Uint8Array(MAX);
-  const count = known < 0 ? known : ours ? read(fd, bytes, MAX) : -EACCES;
-  close(fd);
-  return count < 0 ? count : bytes.subarray(0, count);
-}
-
-/** @returns undefined for what was not written whole: then nothing had been published. */
-function parse(bytes: Uint8Array): Publication | undefined {
-  const text = unsealed(bytes);
-  if (text === undefined) return undefined;
-  const value = JSON.parse(text) as Publication;
-  return value.version === 1 && isSpot(value.spot) ? value : undefined;
+function readSlot(folder: number, name: CString): Uint8Array | number {
+  const read = readOurs(folder, name, MAX);
+  if (typeof read === 'number') return read;
+  return read.links <= 2 ? read.bytes : -EACCES; // the mark of a copy has died with its daemon
 }
 
 /** The source is not what was copied any more. No errno. */

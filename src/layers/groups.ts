@@ -18,8 +18,7 @@ let buffer = new Uint8Array(FIRST_READ);
  * who it was, or cannot be read.
  */
 export function groupsOf(tid: number, uid: number, gid: number): Uint32Array {
-  if (tid <= 0 || !isOurProc) return NONE;
-  const text = readStatus(tid);
+  const text = statusOf(tid);
   const ids = text && /^Uid:\t(?:\d+\t){3}(\d+)\nGid:\t(?:\d+\t){3}(\d+)$/m.exec(text);
   if (!ids || Number(ids[1]) !== uid || Number(ids[2]) !== gid) return NONE;
   const line = /^Groups:\t([\d ]*)$/m.exec(text);
@@ -31,6 +30,11 @@ const NONE = new Uint32Array(0);
 
 /** /proc may be of another pid namespace, where the caller's number is somebody else's. */
 const isOurProc = readlinkSync('/proc/self') === String(process.pid);
+
+/** The text of /proc/TID/status; undefined where it cannot be had. */
+export function statusOf(tid: number): string | undefined {
+  return tid > 0 && isOurProc ? readStatus(tid) : undefined;
+}
 
 function readStatus(tid: number): string | undefined {
   const fd = open(cstring(`/proc/${tid}/status`), O_RDONLY | O_CLOEXEC);

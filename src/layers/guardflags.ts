@@ -14,6 +14,7 @@ import { EMPTY } from '../sys/cstring.ts';
 import { statx } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
 import type { FileSystem } from './filesystem.ts';
+import { UPPER } from './setup.ts';
 import { side } from './sides.ts';
 
 const GUARDED = STATX_ATTR_IMMUTABLE | STATX_ATTR_APPEND;
@@ -31,9 +32,13 @@ export function isAppendOnly(found: Stat): boolean {
   return (found.attributes & STATX_ATTR_APPEND) !== 0;
 }
 
-/** Whether a merged directory takes new names. @returns 0, -EPERM when a side of it is immutable, or the errno of one that cannot be asked. */
-export function mayGrow(fs: FileSystem, dir: NodeId): number {
-  return refusedBy(fs, dir, STATX_ATTR_IMMUTABLE);
+/**
+ * Whether a merged directory takes new names.
+ * @param from the first layer to be asked: one in which the name is made before anything else is changed refuses for itself.
+ * @returns 0, -EPERM when a side of it is immutable, or the errno of one that cannot be asked.
+ */
+export function mayGrow(fs: FileSystem, dir: NodeId, from = UPPER): number {
+  return refusedBy(fs, dir, STATX_ATTR_IMMUTABLE, from);
 }
 
 /**
@@ -50,8 +55,8 @@ export function mayLoseName(fs: FileSystem, dir: NodeId, found: Stat, node: Node
 const stat = new Stat();
 
 // A network file system answers from what it knows: it need not ask its server for flags, of which it has none.
-function refusedBy(fs: FileSystem, dir: NodeId, attributes: number): number {
-  for (let layer = 0; layer < fs.layers.length; layer++) {
+function refusedBy(fs: FileSystem, dir: NodeId, attributes: number, from = UPPER): number {
+  for (let layer = from; layer < fs.layers.length; layer++) {
     const fd = side(fs, dir, layer);
     if (fd === -ENOENT) continue;
     const result = fd < 0 ? fd : statx(fd, EMPTY, AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, stat);

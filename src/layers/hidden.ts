@@ -10,10 +10,10 @@ import { renameat2, statx, unlinkat } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
 import type { FileSystem } from './filesystem.ts';
 import { removeHiddenName } from './linkindex.ts';
+import { liveSide } from './livesides.ts';
 import { pathOf } from './migrated.ts';
-import { mayChangeEntries } from './permission.ts';
+import { mayChangeEntries, ownsEnough } from './permission.ts';
 import { openPrivateOf, privateName } from './private.ts';
-import { liveSide } from './sides.ts';
 import { unterminated } from './xattrpolicy.ts';
 
 const stat = new Stat();
@@ -49,16 +49,26 @@ export function removeHiddenIn(
   isSide: (layer: number) => boolean = () => false,
 ): number {
   let result = removeEntry(fs, layer, dir, name);
-  // In a sticky directory the copy may be another's: who may take the visible name away, which the kernel has checked, takes it too.
-  if ((result === -EPERM || result === -EACCES) && mayRemoveFor(fs, parent)) {
-    result = fs.caller.asDaemon(() => removeEntry(fs, layer, dir, name));
+  if (result === -EPERM || result === -EACCES) {
+    const found = fs.caller.asDaemon(() => statx(dir, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, stat));
+    if (found === 0 && mayRemoveFor(fs, parent, stat)) {
+      result = fs.caller.asDaemon(() => removeEntry(fs, layer, dir, name));
+    }
   }
   return result === -ENOTEMPTY && !isSide(layer) ? setAside(fs, parent, layer, dir, name) : result;
 }
 
-/** Whether what a visible name hides may go with it, whoever's it is. */
-export function mayRemoveFor(fs: FileSystem, parent: NodeId): boolean {
-  return fs.policy.permissions === 'default' && mayChangeEntries(fs, parent) === 0;
+/**
+ * Whether what a visible name hides may go with it: the kernel has checked that the caller may take the visible name away, which in a sticky
+ * directory says nothing of another's file below.
+ * @param hidden the attributes of what is hidden
+ */
+export function mayRemoveFor(fs: FileSystem, parent: NodeId, hidden: Stat): boolean {
+  return (
+    fs.policy.permissions === 'default' &&
+    mayChangeEntries(fs, parent) === 0 &&
+    ownsEnough(fs, parent, hidden) === 0
+  );
 }
 
 /** Removes whatever has the name in one layer. @returns 0 also when nothing has it, -ENOTEMPTY for a directory that is not empty. */

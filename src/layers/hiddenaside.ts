@@ -15,19 +15,28 @@ import { syncSide } from './durable.ts';
 import type { FileSystem } from './filesystem.ts';
 import { mayRemoveFor, removeHiddenIn } from './hidden.ts';
 import { keepLinked, removeHiddenName } from './linkindex.ts';
+import { liveSide } from './livesides.ts';
 import { UPPER } from './setup.ts';
-import { liveSide, side } from './sides.ts';
+import { side } from './sides.ts';
 import { syncDirectory } from './sync.ts';
+import { takeAway } from './takeaway.ts';
 import { unterminated } from './xattrpolicy.ts';
 
 const stat = new Stat();
+const covering = new Stat();
+
+interface Waiting {
+  readonly aside: Aside;
+  readonly stat: Stat;
+}
 
 /** Call `take`; when it has succeeded, `discard` or `putBack`, once. */
 export class HiddenAside {
   readonly #fs: FileSystem;
   readonly #parent: NodeId;
   readonly #name: CString;
-  readonly #waiting: Aside[] = [];
+  readonly #waiting: Waiting[] = [];
+  #above = UPPER;
 
   constructor(fs: FileSystem, parent: NodeId, name: CString) {
     this.#fs = fs;
@@ -38,6 +47,7 @@ export class HiddenAside {
   /** Takes what is below `above`, which shows the name, lowest layer first. @returns 0, or the errno of a layer that refused: all is as it was. */
   take(above: number): number {
     const fs = this.#fs;
+    this.#above = above;
     for (let layer = fs.layers.length - 1; layer > above; layer--) {
       const dir = liveSide(fs, this.#parent, layer);
       if (dir === -ENOENT) continue;
@@ -54,7 +64,7 @@ export class HiddenAside {
     const [fs, parent, name] = [this.#fs, this.#parent, this.#name];
     const found = statx(dir, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS | STATX_BTIME, stat);
     if (found < 0) return found === -ENOENT ? 0 : found;
-    if (!stat.isDirectory && mayRemoveFor(fs, parent)) {
+    if (!stat.isDirectory && mayRemoveFor(fs, parent, stat)) {
       // What hides it may be its copy, of which another host has not made sure yet.
       const upper = above === UPPER ? side(fs, parent, UPPER) : -ENOENT;
       const taken = fs.caller.asDaemon(() => {
@@ -63,7 +73,9 @@ export class HiddenAside {
         return ready < 0 ? ready : takeAside(fs, layer, dir, name, stat);
       });
       if (typeof taken !== 'number') {
-        this.#waiting.push(taken);
+        const its = new Stat();
+        its.copyFrom(stat);
+        this.#waiting.push({ aside: taken, stat: its });
         return syncSide(fs, parent, layer);
       }
     }
@@ -73,25 +85,43 @@ export class HiddenAside {
 
   /** The name has changed: nothing hidden is wanted any more. */
   discard(): void {
-    this.#end((_dir, { layer, work, name }) => {
-      const found = statx(work, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS | STATX_BTIME, stat);
-      const result = found < 0 ? found : removeHiddenName(this.#fs, work, name, layer, stat);
-      close(work);
-      return result;
+    this.#end((waiting) => this.#drop(waiting));
+  }
+
+  /** It has not. But another host may have removed or renamed meanwhile what hid this: it does not come back then. */
+  putBack(): void {
+    this.#end((waiting) => {
+      if (!this.#isCovered()) return this.#drop(waiting);
+      const { aside, stat } = waiting;
+      const { layer } = aside;
+      const dir = side(this.#fs, this.#parent, layer);
+      const back = putAsideBack(aside, dir, this.#name);
+      if (back < 0 || this.#isCovered()) return back;
+      const remove = (from: number, its: CString) => removeHiddenName(this.#fs, from, its, layer, stat);
+      return takeAway(this.#fs, layer, dir, this.#name, stat, remove);
     });
   }
 
-  /** It has not. */
-  putBack(): void {
-    this.#end((dir, aside) => putAsideBack(aside, dir, this.#name));
+  #drop({ aside: { layer, work, name } }: Waiting): number {
+    const found = statx(work, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS | STATX_BTIME, stat);
+    const result = found < 0 ? found : removeHiddenName(this.#fs, work, name, layer, stat);
+    close(work);
+    return result;
   }
 
-  #end(finish: (dir: number, aside: Aside) => number): void {
+  /** Whether anything has the name where it was visible; also where that cannot be told. */
+  #isCovered(): boolean {
+    const dir = side(this.#fs, this.#parent, this.#above);
+    return dir < 0 || statx(dir, this.#name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, covering) !== -ENOENT;
+  }
+
+  #end(finish: (waiting: Waiting) => number): void {
     const fs = this.#fs;
     if (this.#waiting.length === 0) return;
     fs.caller.asDaemon(() => {
-      for (const aside of this.#waiting.reverse()) {
-        const result = finish(side(fs, this.#parent, aside.layer), aside);
+      for (const waiting of this.#waiting.reverse()) {
+        const { aside } = waiting;
+        const result = finish(waiting);
         if (result === 0 || result === -ENOENT) continue;
         fs.log.warn('hidden_copy_kept', {
           name: unterminated(this.#name),

@@ -12,13 +12,25 @@ export function identityOf(stat: Stat): string {
   return `${(BigInt(stat.inoHi) << 32n) | BigInt(stat.inoLo)}@${birth}`;
 }
 
-const MASK = STATX_BASIC_STATS | STATX_BTIME;
+/** What `stateOf` needs. */
+export const STATE_MASK = STATX_BASIC_STATS | STATX_BTIME;
+
+/** All that a change of a file changes. */
+export function stateOf(stat: Stat): string {
+  return `${contentOf(stat)} ${identityOf(stat)} ${stat.ctimeSec}.${stat.ctimeNsec}`;
+}
+
+/** What a copy has of its source, and what another name leaves as it is. */
+export function contentOf({ type, size, mtimeSec, mtimeNsec }: Stat): string {
+  return `${type} ${size} ${mtimeSec}.${mtimeNsec}`;
+}
+
 const stat = new Stat();
 
 /** @param name EMPTY for the directory itself. @returns undefined when nothing has the name, or the layer does not tell. */
 export function identityAt(dir: number, name: CString): string | undefined {
   const flags = name === EMPTY ? AT_EMPTY_PATH : AT_SYMLINK_NOFOLLOW;
-  const found = statx(dir, name, flags, MASK, stat);
+  const found = statx(dir, name, flags, STATE_MASK, stat);
   return found === 0 ? identityOf(stat) : undefined;
 }
 
@@ -28,6 +40,12 @@ export interface LayerMark {
   readonly layer: string;
   /** Its path: the roots of network file systems are alike (inode 1 of each GlusterFS volume, no birth). */
   readonly path?: string | undefined;
+}
+
+/** Whether what was read from a record is a layer's mark. */
+export function isLayerMark(value: unknown): value is LayerMark {
+  const { layer, path = '' } = (value ?? {}) as Partial<LayerMark>;
+  return typeof layer === 'string' && typeof path === 'string';
 }
 
 export const markOf = ({ fd, path }: LayerSetup): LayerMark => ({ layer: identityAt(fd, EMPTY) ?? '', path });

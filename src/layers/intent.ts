@@ -20,6 +20,7 @@ import type { End } from './bringup.ts';
 import { syncSides } from './durable.ts';
 import type { FileSystem } from './filesystem.ts';
 import { identityAt, type LayerMark, markOf } from './identity.ts';
+import { isMoveMark, type MoveMark, moveMarkOf, removeMoveMarks, setMoveMark } from './movemarks.ts';
 import { openPrivateOf, privateName } from './private.ts';
 import { type LayerSetup, UPPER } from './setup.ts';
 import { side } from './sides.ts';
@@ -42,6 +43,8 @@ export interface Intent {
   readonly to: Spot;
   /** In the order in which they are made; the last one is what users see. */
   readonly steps: readonly Step[];
+  /** What tells other hosts that the directories are on their way. */
+  readonly marks: readonly MoveMark[];
 }
 
 /** What one layer is about to do. */
@@ -69,10 +72,12 @@ const stat = new Stat();
 export class OpenIntent {
   readonly #fs: FileSystem;
   readonly #name: CString;
+  readonly #marks: readonly MoveMark[];
 
-  private constructor(fs: FileSystem, name: CString) {
+  private constructor(fs: FileSystem, name: CString, marks: readonly MoveMark[]) {
     this.#fs = fs;
     this.#name = name;
+    this.#marks = marks;
   }
 
   /** @returns the record; undefined where none can be (nobody but a crash needs it); or a negative errno. */
@@ -97,11 +102,12 @@ export class OpenIntent {
         from: spotOf(fs, from.parent, from.name),
         to: spotOf(fs, to.parent, to.name),
         steps,
+        marks: marksFor(fs, from, to, planned),
       };
       const name = privateName(fs);
       const result = put(fs, name, intent);
       if (result === -EACCES || result === -EROFS) return undefined;
-      return result < 0 ? result : new OpenIntent(fs, name);
+      return result < 0 ? result : new OpenIntent(fs, name, intent.marks);
     });
   }
 
@@ -127,6 +133,7 @@ export class OpenIntent {
     fs.caller.asDaemon(() => {
       const folder = result < 0 ? result : openPrivateOf(fs, UPPER, 'intents');
       if (folder >= 0) {
+        removeMoveMarks(folder, this.#marks);
         result = unlinkat(folder, this.#name, 0);
         close(folder);
       } else result = folder;
@@ -134,6 +141,14 @@ export class OpenIntent {
       if (result < 0) fs.log.warn('intent_kept', { name: textOf(this.#name), error: errnoName(-result) });
     });
   }
+}
+
+/** Of what moves from each end, in the topmost layer that has it there. */
+function marksFor(fs: FileSystem, from: End, to: End, planned: readonly Planned[]): MoveMark[] {
+  const at = ({ parent, name }: End, layer: number | undefined) =>
+    layer === undefined ? -ENOENT : moveMarkOf(side(fs, parent, layer), name);
+  const topOf = (end: 'first' | 'second') => planned.findLast((each) => each[end])?.layer;
+  return [at(from, topOf('first')), at(to, topOf('second'))].filter(isMoveMark);
 }
 
 function put(fs: FileSystem, name: CString, intent: Intent): number {
@@ -144,7 +159,11 @@ function put(fs: FileSystem, name: CString, intent: Intent): number {
   if (result === 0) result = fsync(fd);
   if (fd >= 0) close(fd);
   if (result === 0) result = syncDirectory(folder);
-  if (result < 0 && fd >= 0) unlinkat(folder, name, 0);
+  for (const mark of intent.marks) result ||= setMoveMark(folder, name, mark);
+  if (result < 0 && fd >= 0) {
+    removeMoveMarks(folder, intent.marks);
+    unlinkat(folder, name, 0);
+  }
   close(folder);
   return result;
 }

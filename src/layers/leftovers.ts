@@ -5,7 +5,9 @@ import { O_CLOEXEC, O_DIRECTORY, O_NOFOLLOW, O_RDONLY } from '../sys/constants.t
 import { type CString, cstring } from '../sys/cstring.ts';
 import { eachDirent } from '../sys/dirents.ts';
 import { close, openat } from '../sys/fd.ts';
+import { unlinkat } from '../sys/path.ts';
 import { type IsGone, makerOf } from './maker.ts';
+import { isMark, STALE, standing } from './marks.ts';
 import type { PrivateFolder } from './private.ts';
 import type { LayerSetup } from './setup.ts';
 
@@ -13,18 +15,34 @@ import type { LayerSetup } from './setup.ts';
  * Call it as the daemon. @param act with a descriptor of the folder, a name in it and its type (DT_*); it may change the folder.
  * @returns 0, also where there is no such folder, or the errno with which it cannot be opened or read to its end
  */
-export function eachLeftover(
+export function eachLeftover(layer: LayerSetup, folder: PrivateFolder, isGone: IsGone, act: Act): number {
+  return each(layer, folder, act, (name) => {
+    const maker = makerOf(name);
+    return maker !== undefined && isGone(maker);
+  });
+}
+
+/** Call it as the daemon, when leftovers have been seen to: takes away the marks of records that are gone (marks.ts). @returns as `eachLeftover` */
+export function sweepMarks(layer: LayerSetup, folder: PrivateFolder): number {
+  const drop: Act = (dir, name) => {
+    if (standing(dir, name) === STALE) unlinkat(dir, name, 0);
+  };
+  return each(layer, folder, drop, isMark);
+}
+
+type Act = (dir: number, name: CString, type: number) => void;
+
+function each(
   { ours }: LayerSetup,
   folder: PrivateFolder,
-  isGone: IsGone,
-  act: (dir: number, name: CString, type: number) => void,
+  act: Act,
+  isWanted: (name: CString) => boolean,
 ): number {
   const dir = openat(ours, cstring(folder), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   if (dir < 0) return dir === -ENOENT ? 0 : dir;
   const left: [CString, number][] = [];
   const read = eachDirent(dir, ({ name, type }) => {
-    const maker = makerOf(name);
-    if (maker !== undefined && isGone(maker)) left.push([name.slice(), type]);
+    if (isWanted(name)) left.push([name.slice(), type]);
     return true;
   });
   for (const [name, type] of left) act(dir, name, type);

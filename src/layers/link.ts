@@ -14,8 +14,14 @@ import { close } from '../sys/fd.ts';
 import { linkat, procPath, statx } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
 import { copyUp } from './copyup.ts';
+import { asEither } from './either.ts';
+import { reach } from './faultpoint.ts';
 import type { FileSystem } from './filesystem.ts';
 import { isGuarded, mayGrow } from './guardflags.ts';
+import { STATE_MASK } from './identity.ts';
+import { lateChange } from './latechange.ts';
+import { removeHiddenName } from './linkindex.ts';
+import { liveSide } from './livesides.ts';
 import { anyDescriptor, locate, newPlace, openObject, placeItself } from './locate.ts';
 import { lockNode } from './locking.ts';
 import { intern } from './lookup.ts';
@@ -23,11 +29,13 @@ import { writableSide } from './make.ts';
 import { mayChangeMetadata } from './permission.ts';
 import { isPrivate } from './private.ts';
 import { UPPER } from './setup.ts';
-import { liveSide, side } from './sides.ts';
+import { side } from './sides.ts';
+import { takeAway } from './takeaway.ts';
 import { touch } from './touch.ts';
 
 const there = new Stat();
 const at = newPlace();
+const source = new Stat();
 
 /** LINK. @returns the node with one more lookup counted and its attributes in `fs.stat`, or a negative errno. */
 export function link(fs: FileSystem, node: NodeId, parent: NodeId, name: CString): number {
@@ -59,8 +67,9 @@ function linkSomewhere(fs: FileSystem, node: NodeId, parent: NodeId, name: CStri
   const grows = mayGrow(fs, parent);
   if (grows < 0) return grows;
   const target = liveSide(fs, parent, at.layer);
+  source.copyFrom(fs.stat);
   if (target >= 0) {
-    const result = linkObject(fs, node, target, name);
+    const result = unlessLate(fs, node, target, name, linkObject(fs, node, target, name));
     // A mount inside the layer, or a layer that cannot link: the upper one may.
     if (at.layer === UPPER || (result !== -EXDEV && result !== -EROFS)) return result < 0 ? result : at.layer;
   } else if (target !== -ENOENT) return target;
@@ -73,10 +82,30 @@ function linkSomewhere(fs: FileSystem, node: NodeId, parent: NodeId, name: CStri
   return result < 0 ? result : UPPER;
 }
 
+/**
+ * A link to what another host has brought up meanwhile would be a file apart: it is taken back. @param result of the link
+ * @returns it, or a negative errno as `lateChange`
+ */
+function unlessLate(fs: FileSystem, node: NodeId, dir: number, name: CString, result: number): number {
+  if (result !== 0 && result !== -ENOENT) return result;
+  const late = lateChange(fs, node, at, source);
+  if (late === 0 || result !== 0) return late === 0 ? result : late;
+  const made = new Stat();
+  const remove = (from: number, its: CString) => removeHiddenName(fs, from, its, at.layer, made);
+  const taken = asEither(
+    fs,
+    () =>
+      statx(dir, name, AT_SYMLINK_NOFOLLOW, STATE_MASK, made) ||
+      (made.sameObject(source) ? takeAway(fs, at.layer, dir, name, made, remove) : 0),
+  );
+  return taken < 0 && taken !== -ENOENT ? taken : late;
+}
+
 /** Links the object at the place itself, whatever becomes of the name there, and wherever that lies. */
 function linkObject(fs: FileSystem, node: NodeId, dir: number, name: CString): number {
   const fd = openObject(fs, node, at);
   if (fd < 0) return fd;
+  reach('link.opened');
   const result = linkat(AT_FDCWD, procPath(fd), dir, name, AT_SYMLINK_FOLLOW);
   close(fd);
   return result;

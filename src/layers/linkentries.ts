@@ -18,6 +18,7 @@ import { eachDirent } from '../sys/dirents.ts';
 import { close, fsync, openat } from '../sys/fd.ts';
 import { linkat, mkdirat, procPath, renameat2, statx, unlinkat } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
+import { reach } from './faultpoint.ts';
 import type { FileSystem } from './filesystem.ts';
 import { moveNew } from './movenew.ts';
 import { openPrivateOf, privateName } from './private.ts';
@@ -106,44 +107,43 @@ function fill(fs: FileSystem, work: number, name: CString, copy: Temporary, coun
 }
 
 /**
- * Gives a name to the copy: one of the links that wait becomes it.
- * @param left how many names the file has below, this one among them. @param kept whether names that came up have left the lower layer.
+ * Gives a name to the copy: one of the links that wait becomes it. The last one stays until its name has left the lower layer: a name that
+ * somebody takes away meanwhile on both layers themselves must not take the copy along, of which the file's others know.
+ * @param left how many names the file has below, this one among them.
  * @returns 0, -EEXIST when something has the name, -ENOENT when no link is left, or a negative errno.
  */
-export function takeEntry(
-  ours: number,
-  key: string,
-  left: number,
-  kept: boolean,
-  dir: number,
-  name: CString,
-): number {
-  const result = moveNew(ours, entryPath(key, left), dir, name);
-  return result === -ENOENT ? takeOther(ours, key, left, kept, dir, name) : result;
+export function takeEntry(ours: number, key: string, left: number, dir: number, name: CString): number {
+  const result = left > 1 ? moveNew(ours, entryPath(key, left), dir, name) : -ENOENT;
+  return result === -ENOENT ? takeOther(ours, key, dir, name) : result;
 }
 
-// Another name is being taken at this moment, or the lower layer is read-only and counts names that are up.
-function takeOther(
-  ours: number,
-  key: string,
-  left: number,
-  kept: boolean,
-  dir: number,
-  name: CString,
-): number {
+// The last one, or another name is being taken at this moment, or the lower layer is read-only and counts names that are up.
+function takeOther(ours: number, key: string, dir: number, name: CString): number {
   const entries = listEntries(ours, keyPath(key));
   if (typeof entries === 'number') return entries;
   const last = entries.at(-1);
   if (last === undefined) return -ENOENT;
   const path = entryPath(key, last);
-  const known = statx(ours, path, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, stat);
-  if (known < 0) return known === -ENOENT ? -ESTALE : known;
-  const wanted = kept ? left : left - (stat.nlink - entries.length);
-  // The last one goes with the last name: whoever has another must find the copy.
-  const spare = entries.length > 1 || wanted <= 1;
-  const result = spare ? moveNew(ours, path, dir, name) : linkat(ours, path, dir, name, 0);
-  if (spare && entries.length === 1 && result === 0) unlinkat(ours, keyPath(key), AT_REMOVEDIR);
+  const result = entries.length > 1 ? moveNew(ours, path, dir, name) : linkat(ours, path, dir, name, 0);
   return result === -ENOENT ? -ESTALE : result;
+}
+
+/**
+ * A name has come up: the links that wait go if it was the last one, also where names that are up stay below.
+ * @param left how many names the file had below before. @param kept whether names that came up had left the lower layer by then.
+ * @returns 0 or a negative errno.
+ */
+export function endEntries(ours: number, key: string, left: number, kept: boolean): number {
+  const entries = listEntries(ours, keyPath(key));
+  if (typeof entries === 'number') return entries === -ENOENT ? 0 : entries;
+  const last = entries.at(-1);
+  const known =
+    last === undefined
+      ? -ENOENT
+      : statx(ours, entryPath(key, last), AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, stat);
+  if (known < 0) return known === -ENOENT ? 0 : known;
+  const waiting = kept ? left - 1 : left - (stat.nlink - entries.length);
+  return waiting > 0 ? 0 : removeEntries(ours, key);
 }
 
 const stat = new Stat();
@@ -151,6 +151,16 @@ const stat = new Stat();
 /** Takes the directory of `key` away with all that is in it. @returns 0 or a negative errno. */
 export function removeEntries(ours: number, key: string): number {
   return removeLinks(ours, keyPath(key));
+}
+
+/**
+ * All names of a file have come up: the index forgets it, on the upper layer first. Others may do the same at this moment.
+ * @param upper our directory there. @param lower the directory that has the file's own kept link, `kept` its name or path. @returns 0 or a negative errno
+ */
+export function forgetKey(upper: number, key: string, lower: number, kept: CString): number {
+  const removed = removeEntries(upper, key);
+  const result = removed < 0 ? removed : unlinkat(lower, kept, 0);
+  return result === -ENOENT ? 0 : result;
 }
 
 /** Takes `key` away again if all its links are there: nobody has used them. */
@@ -171,6 +181,7 @@ export function takeBackEntries(fs: FileSystem, ours: number, key: string, count
 export function removeLinks(dir: number, path: CString): number {
   const fd = openat(dir, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   if (fd < 0) return fd === -ENOENT ? 0 : fd;
+  reach('links.opened');
   const entries = numbersIn(fd);
   let result = 0;
   if (typeof entries === 'number') result = entries;

@@ -15,6 +15,7 @@ import { eachDirent } from '../sys/dirents.ts';
 import { close, openat } from '../sys/fd.ts';
 import { statx } from '../sys/path.ts';
 import type { Stat } from '../sys/stat.ts';
+import { asEither } from './either.ts';
 import type { FileSystem } from './filesystem.ts';
 import { copyOf, isLinked } from './linkindex.ts';
 import { oursOf } from './private.ts';
@@ -39,7 +40,8 @@ export function copiesOf(fs: FileSystem, layer: number): FindCopy | number {
   if (known.size === 0) return NOTHING;
   return (dir, inoLo, inoHi, name, copy) => {
     if (!known.has(inoLo)) return -ENOENT;
-    const found = statx(dir, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS | STATX_BTIME, copy);
+    const look = () => statx(dir, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS | STATX_BTIME, copy);
+    const found = asEither(fs, look);
     if (found < 0) return found;
     if (!isLinked(copy) || copy.inoLo !== inoLo || copy.inoHi !== inoHi) return -ENOENT;
     const path = copyOf(fs, layer, copy);

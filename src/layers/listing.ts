@@ -34,7 +34,7 @@ export class Listing {
     return this.#bytes.subarray(0, this.#length);
   }
 
-  /** Adds what is left to read of an open directory; names that are there already are hidden. @returns 0 or a negative errno. */
+  /** Adds what is left to read of an open directory, which hides what is there already of its names. @returns 0 or a negative errno. */
   addDirectory(fd: number, skip: (name: Uint8Array) => boolean, present: Present): number {
     for (;;) {
       const count = getdents(fd, cursor.bytes);
@@ -50,27 +50,37 @@ export class Listing {
     }
   }
 
-  /** Adds one entry, unless its name is there. @param name with its NUL. */
+  /** Adds one entry, or puts it in the place of the one of its name. @param name with its NUL. */
   add(name: Uint8Array, inoLo: number, inoHi: number, kind: number): void {
     const length = name.length - 1;
     const bucket = this.#find(name, length);
-    if (this.#buckets[bucket] !== 0) return;
+    const position = this.#buckets[bucket] as number;
+    if (position !== 0) {
+      this.#put(position - 1, inoLo, inoHi, kind);
+      return;
+    }
     const at = this.#length;
     const end = at + ((NAME_AT + length + 7) & ~7);
-    this.#reserve(end);
+    this.#reserve(end + 1); // the name's NUL may lie behind the record
+    this.#put(at, inoLo, inoHi, kind);
     const view = this.#view;
-    view.setUint32(at + ino, inoLo, true);
-    view.setUint32(at + ino + 4, inoHi, true);
     view.setUint32(at + off, end, true);
     view.setUint32(at + off + 4, 0, true);
     view.setUint32(at + namelen, length, true);
-    view.setUint32(at + type, kind, true);
     this.#bytes.set(name, at + NAME_AT);
     this.#bytes.fill(0, at + NAME_AT + length, end);
     this.#length = end;
     this.#buckets[bucket] = at + 1;
     this.#count++;
     if (this.#count * 2 > this.#buckets.length) this.#rehash();
+  }
+
+  /** What the object of a record is. */
+  #put(at: number, inoLo: number, inoHi: number, kind: number): void {
+    const view = this.#view;
+    view.setUint32(at + ino, inoLo, true);
+    view.setUint32(at + ino + 4, inoHi, true);
+    view.setUint32(at + type, kind, true);
   }
 
   /** The bucket that has the name, or the empty one where it belongs. */

@@ -18,14 +18,15 @@ import { type CString, EMPTY } from '../sys/cstring.ts';
 import { close, dupCloexec, openat } from '../sys/fd.ts';
 import { statx } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
+import { adoptName } from './adoptname.ts';
 import { reach } from './faultpoint.ts';
 import type { FileSystem } from './filesystem.ts';
 import { FILE_HANDLE } from './handlekinds.ts';
-import { adoptName, copyOf, isLinked } from './linkindex.ts';
+import { copyOf, isLinked } from './linkindex.ts';
 import { settle } from './locking.ts';
 import { isPrivate, oursOf } from './private.ts';
 import { isExclusive, UPPER } from './setup.ts';
-import { mayHaveLowerSide, side, topSide } from './sides.ts';
+import { mayHaveSide, side, topSide } from './sides.ts';
 
 const MASK = STATX_BASIC_STATS | STATX_BTIME;
 
@@ -56,27 +57,37 @@ export function locate(
   }
 }
 
+/** As `locate`, in the lower layers alone: what one of them has may be a name of a file that came up under another one. */
+export function locateBelow(fs: FileSystem, parent: NodeId, name: CString, found: Stat): number {
+  for (let layer = UPPER + 1; layer < fs.layers.length; layer++) {
+    const result = findIn(fs, parent, name, layer, found);
+    if (result !== -ENOENT) return result < 0 ? result : layer;
+  }
+  return -ENOENT;
+}
+
+/** @returns 0 with the attributes in `found`, -ENOENT, or the layer's error. */
+function findIn(fs: FileSystem, parent: NodeId, name: CString, layer: number, found: Stat): number {
+  const room = layer > UPPER && mayHaveSide(fs, parent, layer) ? fs.lower.need(layer) : 0;
+  const dir = room < 0 ? room : side(fs, parent, layer);
+  return dir < 0 ? dir : statx(dir, name, AT_SYMLINK_NOFOLLOW, MASK, found);
+}
+
 function search(fs: FileSystem, parent: NodeId, name: CString, found: Stat, borrowed?: Borrowed): number {
-  const count = fs.layers.length;
-  for (let layer = 0; layer < count; layer++) {
-    const room = layer === UPPER + 1 && mayHaveLowerSide(fs, parent) ? fs.lower.need() : 0;
-    if (room < 0) return room;
-    const dir = side(fs, parent, layer);
-    if (dir < 0) {
-      if (dir === -ENOENT) continue;
-      return dir;
-    }
-    const result = statx(dir, name, AT_SYMLINK_NOFOLLOW, MASK, found);
+  let below = false;
+  for (let layer = 0; layer < fs.layers.length; layer++) {
+    const result = findIn(fs, parent, name, layer, found);
+    below ||= layer > UPPER && fs.table.dirState(parent, layer) >= 0;
     if (result === 0) {
       if (layer === UPPER || !isLinked(found)) return layer;
-      const adopted = adoptName(fs, parent, name, layer, dir, found);
+      const adopted = adoptName(fs, parent, name, layer, side(fs, parent, layer), found);
       if (adopted === -ENOENT) return layer;
       if (adopted === 0) return search(fs, parent, name, found, borrowed);
       return borrowed ? borrow(fs, layer, found, adopted, borrowed) : adopted;
     }
     if (result !== -ENOENT) return result;
   }
-  return searchUpperAgain(fs, parent, name, found);
+  return below ? searchUpperAgain(fs, parent, name, found) : -ENOENT;
 }
 
 function borrow(fs: FileSystem, layer: number, found: Stat, error: number, borrowed: Borrowed): number {
@@ -134,10 +145,30 @@ export function placeItself(fs: FileSystem, node: NodeId, out: Place): number {
 }
 
 /**
+ * Where a node's object is if nothing has changed: on the layer that is known to show it, when none above has the name. Who opens it there and
+ * finds the same object has saved that layer a question, which on a storage in a network is a round trip.
+ * @returns whether `out` tells; otherwise, or when something else is there, `placeItself` does
+ */
+export function placeKnown(fs: FileSystem, node: NodeId, out: Place): boolean {
+  if (!fs.table.nameOf(node, out.ref) || !fs.table.identity(node, identity)) return false;
+  const { layer } = identity;
+  const { parent, bytes } = out.ref;
+  for (let above = 0; above < layer; above++) {
+    if (findIn(fs, parent, bytes, above, fs.stat) !== -ENOENT) return false;
+  }
+  out.layer = layer;
+  out.dir = layer === UPPER || mayHaveSide(fs, parent, layer) ? side(fs, parent, layer) : -1;
+  out.name = bytes;
+  out.path = undefined;
+  return out.dir >= 0;
+}
+
+/**
  * An O_PATH descriptor of the node's object at its place, which the caller of the operation may use as himself; to be closed.
  * @returns it, -ESTALE when the name has gone or is another object's by now, or a negative errno.
  */
 export function openObject(fs: FileSystem, node: NodeId, at: Place): number {
+  reach('object.found');
   const open = () => openat(at.dir, at.name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
   let fd = open();
   const ours = at.path !== undefined || fs.policy.permissions === 'default'; // see openfound.ts
@@ -160,9 +191,13 @@ export function openNow(fs: FileSystem, node: NodeId, at: Place): number {
 }
 
 function openPlaced(fs: FileSystem, node: NodeId, at: Place): number {
+  const known = placeKnown(fs, node, at) ? openObject(fs, node, at) : -ESTALE;
+  if (known >= 0) {
+    if (at.layer === UPPER || !isLinked(opened)) return known;
+    close(known); // its content may have come up under another name
+  }
   const found = placeItself(fs, node, at);
   if (found < 0) return found;
-  reach('object.found');
   return openObject(fs, node, at);
 }
 

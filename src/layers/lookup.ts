@@ -13,9 +13,10 @@ import { forget, withRoom } from './forget.ts';
 import { isCopied, isLinked } from './linkindex.ts';
 import { type Borrowed, locate } from './locate.ts';
 import { settle } from './locking.ts';
+import { openSide } from './openside.ts';
 import { rebind } from './rebind.ts';
 import { UPPER } from './setup.ts';
-import { adoptSide, openSide, refreshSides, side } from './sides.ts';
+import { adoptSide, refreshSides, side } from './sides.ts';
 
 /**
  * Looks `name` up in `parent` and counts one lookup of the node. The attributes are in `fs.stat`.
@@ -108,7 +109,7 @@ function internDirectory(
   table.presentedOf(device, found.inoLo, found.inoHi, number);
   fill(layer, device, found);
   const node = withRoom(table, () => table.intern(parent, name, fresh, stamp));
-  if (node < 0 || table.dirFd(node as NodeId, layer) >= 0) return node;
+  if (node < 0 || table.dirState(node as NodeId, layer) >= 0) return node;
   const dir = side(fs, parent, layer);
   let fd =
     dir < 0 ? dir : table.openHandles.isFull(table.descriptors()) ? -EMFILE : openSide(dir, name, opened);
@@ -134,10 +135,10 @@ function gainSide(fs: FileSystem, parent: NodeId, name: CString, layer: number):
   const node = table.find(parent, name) as NodeId;
   if (!node || node === ROOT_ID || table.type(node) !== S_IFDIR || !table.identity(node, known)) return;
   if (known.layer <= layer) return;
-  if (table.dirFd(node, layer) < 0) {
+  if (table.dirState(node, layer) < 0) {
     refreshSides(fs, node);
     const fd = side(fs, node, layer);
     if (fd < 0 && fd !== -ENOENT) return;
   }
-  if (table.dirFd(node, layer) >= 0 && table.dirIdentity(node, layer, known)) rebind(fs, node, known);
+  if (table.dirState(node, layer) >= 0 && table.dirIdentity(node, layer, known)) rebind(fs, node, known);
 }

@@ -9,7 +9,7 @@ import { mkdirat, mknodat, statx, symlinkat } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
 import type { FileSystem } from './filesystem.ts';
 import { mayGrow } from './guardflags.ts';
-import { locate } from './locate.ts';
+import { locateBelow } from './locate.ts';
 import { intern } from './lookup.ts';
 import { ensureSide } from './mirror.ts';
 import { mayChangeEntries } from './permission.ts';
@@ -20,21 +20,28 @@ import { markOnly, side } from './sides.ts';
 const there = new Stat();
 
 /**
- * Makes the upper side of a directory ready to take `name`, which must not be in the merged view.
+ * Makes the upper side of a directory ready to take `name`, which no lower layer must show. Whether the upper layer has it that says itself, when
+ * the name is made there: asked after the others, it also has what another host has moved up meanwhile.
  * @returns the descriptor of the upper side, or -EEXIST, -EACCES, -EROFS, -EPERM for the reserved name, or another negative errno.
  */
 export function roomFor(fs: FileSystem, parent: NodeId, name: CString): number {
   if (fs.policy.readOnly) return -EROFS;
   if (isPrivate(parent, name)) return -EPERM;
-  const found = locate(fs, parent, name, there);
+  const found = locateBelow(fs, parent, name, there);
   if (found >= 0) return -EEXIST;
-  return found === -ENOENT ? writableSide(fs, parent) : found;
+  if (found !== -ENOENT) return found;
+  const grows = mayGrow(fs, parent, UPPER + 1);
+  return grows < 0 ? grows : enterableSide(fs, parent);
 }
 
 /** The upper side of a directory in which the caller may make entries; made if need be, after he has been checked. */
 export function writableSide(fs: FileSystem, parent: NodeId): number {
   const grows = mayGrow(fs, parent);
-  if (grows < 0) return grows;
+  return grows < 0 ? grows : enterableSide(fs, parent);
+}
+
+/** As `writableSide`, of a directory that is known to take new names. */
+export function enterableSide(fs: FileSystem, parent: NodeId): number {
   const upper = side(fs, parent, UPPER);
   if (upper !== -ENOENT) return upper;
   const allowed = mayChangeEntries(fs, parent);

@@ -11,15 +11,18 @@ import { close } from '../sys/fd.ts';
 import { mkdirat, statx, unlinkat } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
 import { Announcement } from './announce.ts';
+import { carryLate } from './carrylate.ts';
 import { copyFlags } from './copyflags.ts';
 import { copyMetadata } from './copymeta.ts';
 import { asEither } from './either.ts';
 import { isEmptySide } from './empty.ts';
 import { reach } from './faultpoint.ts';
 import type { FileSystem } from './filesystem.ts';
+import { liveSide } from './livesides.ts';
+import { openSide } from './openside.ts';
 import { quietly } from './quietly.ts';
 import { rebind } from './rebind.ts';
-import { adoptSide, liveSide, openSide, side, stillNamed, topSide } from './sides.ts';
+import { adoptSide, side, stillNamed, topSide } from './sides.ts';
 import { syncDirectory } from './sync.ts';
 import { dropTemporary, makeTemporary, publish } from './temporary.ts';
 import { unterminated, xattrPolicy } from './xattrpolicy.ts';
@@ -54,6 +57,7 @@ export function mirror(fs: FileSystem, node: NodeId, layer: number): number {
   if (top < 0) return top === -ENOENT ? -ESTALE : top;
   const named = asEither(fs, () => stillNamed(fs, ref.parent, ref.bytes, node));
   if (named < 0) return named;
+  reach('mirror.named');
   const source = side(fs, node, top);
   const announced = Announcement.begin(fs, source, side(fs, ref.parent, top), ref.bytes);
   try {
@@ -100,12 +104,17 @@ function makeSide(fs: FileSystem, source: number, layer: number, parent: number,
   const stat = new Stat();
   const result = statx(source, EMPTY, AT_EMPTY_PATH, STATX_BASIC_STATS, stat);
   if (result < 0) return result;
-  const temporary = makeTemporary(fs, layer, parent, stat, { dir: source, name: EMPTY });
+  const temporary = makeTemporary(fs, layer, parent, stat, source);
   if (typeof temporary === 'number') return temporary;
-  let done = copyMetadata(source, temporary.fd, stat, xattrPolicy(fs, name));
+  let done = copyMetadata(fs, source, temporary.fd, stat, xattrPolicy(fs, name));
   if (done === 0) copyFlags(fs, source, temporary.fd, stat.type, name);
+  reach('mirror.ready');
   if (done === 0) done = publish(temporary, parent, name);
+  const late = done === 0 ? carryLate(fs, source, temporary.fd, stat, name) : 0;
+  if (late < 0 && statx(temporary.fd, EMPTY, AT_EMPTY_PATH, STATX_BASIC_STATS, stat) === 0)
+    removeMade(fs, parent, name, stat);
   dropTemporary(temporary, done === 0);
+  if (late < 0) return late;
   if (done === -EXDEV) done = makeInPlace(fs, source, stat, parent, name);
   return done;
 }
@@ -119,8 +128,9 @@ function makeInPlace(fs: FileSystem, source: number, stat: Stat, parent: number,
   const fd = openSide(parent, name, now);
   if (fd < 0) return fd;
   const ours = now.uid === geteuid() && (now.mode & 0o7077) === 0 && isEmptySide(fd) === 0;
-  const done = ours ? copyMetadata(source, fd, stat, xattrPolicy(fs, name)) : -EACCES;
+  let done = ours ? copyMetadata(fs, source, fd, stat, xattrPolicy(fs, name)) : -EACCES;
   if (done === 0) copyFlags(fs, source, fd, stat.type, name);
+  if (done === 0) done = Math.min(0, carryLate(fs, source, fd, stat, name));
   close(fd);
   if (done < 0) unlinkat(parent, name, AT_REMOVEDIR);
   return done;
@@ -147,7 +157,10 @@ function adoptMade(
   }
   const kept = adoptSide(fs, node, layer, fd, stat);
   const identity = newIdentity();
-  if (kept >= 0 && layer < top && fs.table.dirIdentity(node, layer, identity)) rebind(fs, node, identity);
+  if (kept >= 0 && layer < top && fs.table.dirIdentity(node, layer, identity)) {
+    if (kept === fd) identity.birth = stat.birth;
+    rebind(fs, node, identity);
+  }
   return kept;
 }
 

@@ -6,7 +6,7 @@
 // shared lock of our own lies under them while they are away. With flock(2), which has no such step, another host may take an exclusive
 // lock within those microseconds, if it held a shared one and gave it up: then the user's shared lock is lost, and the log says so.
 
-import { EAGAIN, EBADF, EBUSY, EINTR, EINVAL, ENOSYS, EOPNOTSUPP, errnoName } from '../../protocol/errno.ts';
+import { EAGAIN, EBADF, EBUSY, EINVAL, ENOSYS, EOPNOTSUPP, errnoName } from '../../protocol/errno.ts';
 import type { NodeId } from '../../protocol/types.ts';
 import {
   F_RDLCK,
@@ -27,6 +27,7 @@ import { FILE_HANDLE } from './handlekinds.ts';
 import { type Held, heldLocks } from './heldlocks.ts';
 import { HAS_FLOCK, openAgain, takeRanges } from './lockdescriptors.ts';
 import { isOpenOn, openCopyFor } from './redirect.ts';
+import { WAIT, waitWhile } from './waitwhile.ts';
 
 /** A handle of the file that holds locks of it. */
 interface Holder extends Held {
@@ -39,7 +40,6 @@ const TURN_MS = 10;
 
 const list = new Int32Array(1 << 20);
 const lock = new FileLock();
-const nobody = new Int32Array(new SharedArrayBuffer(4));
 const all = (type: number) => lock.set(type, 0, 0);
 
 /** The locks of a file whose copy is about to be published. From `begin` to `moved` or `end` no lock of the node can change. */
@@ -63,14 +63,12 @@ export class MovingLocks {
 
   /** @param source a descriptor of it. @returns -EBUSY when another host's lock does not go away, -EINTR, or another negative errno. */
   static begin(fs: FileSystem, node: NodeId, source: number): MovingLocks | number {
-    const until = performance.now() + PATIENCE_MS;
-    for (;;) {
+    const look = () => {
       const moving = MovingLocks.#try(fs, node, source);
-      if (moving !== -EAGAIN) return moving;
-      if (fs.interrupted()) return -EINTR;
-      if (performance.now() > until) return -EBUSY;
-      Atomics.wait(nobody, 0, 0, TURN_MS);
-    }
+      return moving === -EAGAIN ? WAIT : moving;
+    };
+    const moving = waitWhile(fs, PATIENCE_MS, look, TURN_MS);
+    return moving === WAIT ? -EBUSY : moving;
   }
 
   /** Whether other hosts hold locks of the file. @returns 0, -EAGAIN when they do, or another negative errno. */

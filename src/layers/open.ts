@@ -27,16 +27,20 @@ import {
 import { type CString, EMPTY } from '../sys/cstring.ts';
 import { close, open, openat } from '../sys/fd.ts';
 import { procPath, statx } from '../sys/path.ts';
+import type { Stat } from '../sys/stat.ts';
 import { copyUp } from './copyup.ts';
 import type { FileSystem } from './filesystem.ts';
 import { awaitForeign } from './foreignlocks.ts';
 import { forget } from './forget.ts';
 import { FILE_HANDLE } from './handlekinds.ts';
-import { anyDescriptor, isSameObject, newPlace, type Place, placeItself } from './locate.ts';
+import { isLinked } from './linkindex.ts';
+import { anyDescriptor, isSameObject, newPlace, type Place, placeItself, placeKnown } from './locate.ts';
 import { lockNode } from './locking.ts';
 import { intern, lookup } from './lookup.ts';
 import { roomFor } from './make.ts';
 import { openFound } from './openfound.ts';
+import { noteContent } from './pagecache.ts';
+import { lastToPass, letPass } from './passthrough.ts';
 import { mayOpen } from './permission.ts';
 import { UPPER } from './setup.ts';
 
@@ -63,7 +67,7 @@ export function openFile(fs: FileSystem, node: NodeId, flags: number): number {
     const fd = openVisible(fs, node, flags);
     if (fd === -ESTALE) break;
     if (fd < 0) return fd;
-    const kept = keepHandle(fs, node, fd, flags, at.layer);
+    const kept = keepHandle(fs, node, fd, flags, at.layer, fs.stat);
     if (kept !== -EBUSY) return kept;
   }
   return openSettled(fs, node, flags);
@@ -74,12 +78,9 @@ function openSettled(fs: FileSystem, node: NodeId, flags: number): number {
   const locked = lockNode(fs, node);
   if (locked < 0) return locked;
   try {
-    let fd = openVisible(fs, node, flags);
-    if (fd === -ESTALE) {
-      at.layer = UPPER;
-      fd = openNameless(fs, node, flags);
-    }
-    return fd < 0 ? fd : keepHandle(fs, node, fd, flags, at.layer);
+    const fd = openVisible(fs, node, flags);
+    if (fd >= 0) return keepHandle(fs, node, fd, flags, at.layer, fs.stat);
+    return fd === -ESTALE ? keepNameless(fs, node, flags) : fd;
   } finally {
     fs.table.unlockNode(node, fs.worker);
   }
@@ -93,10 +94,7 @@ function openForWriting(fs: FileSystem, node: NodeId, flags: number): number {
   if (locked < 0) return locked;
   try {
     const found = placeItself(fs, node, at);
-    if (found === -ESTALE && fs.table.names(node) === 0) {
-      const again = openNameless(fs, node, flags);
-      return again < 0 ? again : keepHandle(fs, node, again, flags, UPPER);
-    }
+    if (found === -ESTALE && fs.table.names(node) === 0) return keepNameless(fs, node, flags);
     if (found < 0) return found;
     if (at.layer !== UPPER) {
       const allowed = mayOpen(fs, at.dir, at.name, flags);
@@ -107,13 +105,18 @@ function openForWriting(fs: FileSystem, node: NodeId, flags: number): number {
       if (copied < 0) return copied;
     }
     const fd = openItself(fs, node, at, (flags & PASSED) | OURS);
-    return fd < 0 ? fd : keepHandle(fs, node, fd, flags, UPPER);
+    return fd < 0 ? fd : keepHandle(fs, node, fd, flags, UPPER, fs.stat);
   } finally {
     fs.table.unlockNode(node, fs.worker);
   }
 }
 
 function openVisible(fs: FileSystem, node: NodeId, flags: number): number {
+  const known = placeKnown(fs, node, at) ? openItself(fs, node, at, (flags & PASSED) | OURS) : -ESTALE;
+  if (known >= 0) {
+    if (at.layer === UPPER || !isLinked(fs.stat)) return known;
+    close(known); // its content may have come up under another name
+  }
   const found = placeItself(fs, node, at);
   return found < 0 ? found : openItself(fs, node, at, (flags & PASSED) | OURS);
 }
@@ -126,15 +129,18 @@ export function openItself(fs: FileSystem, node: NodeId, at: Place, flags: numbe
   const fd = openFound(fs, at.dir, at.name, flags);
   if (fd < 0) return gone(fd);
   const seen = statx(fd, EMPTY, AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_BTIME, fs.stat);
-  if (seen === 0 && isSameObject(fs, node, at.layer, fs.stat)) return fd;
+  const same =
+    seen === 0 && fs.stat.type === fs.table.type(node) && isSameObject(fs, node, at.layer, fs.stat);
+  if (same) return fd;
   close(fd);
   return seen < 0 ? seen : -ESTALE;
 }
 
-/** An unlinked file that is still open can be opened again through /proc/PID/fd. */
-function openNameless(fs: FileSystem, node: NodeId, flags: number): number {
+/** An unlinked file that is still open can be opened again through /proc/PID/fd. @returns a handle or a negative errno. */
+function keepNameless(fs: FileSystem, node: NodeId, flags: number): number {
   const known = anyDescriptor(fs, node);
-  return known < 0 ? known : open(procPath(known), (flags & PASSED) | O_CLOEXEC | O_NONBLOCK);
+  const fd = known < 0 ? known : open(procPath(known), (flags & PASSED) | O_CLOEXEC | O_NONBLOCK);
+  return fd < 0 ? fd : keepHandle(fs, node, fd, flags, UPPER);
 }
 
 /** What was just found has gone or become something else: the kernel shall look it up again. */
@@ -145,12 +151,22 @@ function gone(result: number): number {
 /**
  * Enters a descriptor that was opened on `layer` as a handle of the node. A reader that found the lower file while another thread
  * finished its copy-up would read stale data for ever: then -EBUSY, to open again.
+ * @param seen the file as it was after it was opened, if that is known
  */
-function keepHandle(fs: FileSystem, node: NodeId, fd: number, flags: number, layer: number): number {
+function keepHandle(
+  fs: FileSystem,
+  node: NodeId,
+  fd: number,
+  flags: number,
+  layer: number,
+  seen?: Stat,
+): number {
   const { table } = fs;
   table.lockHandles();
   const copied = layer !== UPPER && table.identity(node, identity) && identity.layer === UPPER;
   const result = copied ? -EBUSY : table.openHandle(fd, node, flags, FILE_HANDLE);
+  if (result === 0 && layer === UPPER) letPass(fs, node, fd);
+  if (result === 0 && seen !== undefined) noteContent(fs, node, fd, seen);
   table.unlockHandles();
   if (result === 0) return fd;
   close(fd);
@@ -178,16 +194,16 @@ export function createFile(
   if (fs.table.openHandles.isFull()) return -EMFILE;
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     const dir = roomFor(fs, parent, name);
-    if (dir === -EEXIST && (flags & O_EXCL) === 0) {
-      const opened = openExisting(fs, parent, name, flags, out);
-      if (opened !== -ENOENT) return opened;
-      continue;
+    let result = dir;
+    if (dir >= 0) {
+      fs.caller.mask(umask);
+      result = openat(dir, name, (flags & PASSED) | OURS | O_CREAT | O_EXCL, mode & 0o7777);
     }
-    if (dir < 0) return dir;
-    fs.caller.mask(umask);
-    const fd = openat(dir, name, (flags & PASSED) | OURS | O_CREAT | O_EXCL, mode & 0o7777);
-    if (fd === -EEXIST && (flags & O_EXCL) === 0) continue;
-    return fd < 0 ? fd : enterCreated(fs, fd, flags, out, () => intern(fs, parent, name, UPPER, fs.stat));
+    if (result >= 0)
+      return enterCreated(fs, result, flags, out, () => intern(fs, parent, name, UPPER, fs.stat));
+    if (result !== -EEXIST || (flags & O_EXCL) !== 0) return result;
+    const opened = openExisting(fs, parent, name, flags, out);
+    if (opened !== -ENOENT) return opened;
   }
   return -ESTALE;
 }
@@ -203,12 +219,20 @@ export function enterCreated(
   let result = statx(fd, EMPTY, AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_BTIME, fs.stat);
   if (result === 0) {
     const node = intern();
-    result = node < 0 ? node : fs.table.openHandle(fd, node as NodeId, flags, FILE_HANDLE);
+    result = node < 0 ? node : keepNew(fs, node as NodeId, fd, flags);
     if (node > 0) out.node = node as NodeId;
     if (node > 0 && result < 0) forget(fs, out.node, 1);
   }
   if (result < 0) close(fd);
   else out.handle = fd;
+  return result;
+}
+
+function keepNew(fs: FileSystem, node: NodeId, fd: number, flags: number): number {
+  fs.table.lockHandles();
+  const result = fs.table.openHandle(fd, node, flags, FILE_HANDLE);
+  if (result === 0) letPass(fs, node, fd);
+  fs.table.unlockHandles();
   return result;
 }
 
@@ -242,7 +266,9 @@ function openKind(fs: FileSystem, node: NodeId, flags: number): number {
 export function closeHandle(fs: FileSystem, handle: number): number {
   const closing: number[] = [];
   fs.table.lockHandles();
+  const backing = lastToPass(fs, handle);
   const known = fs.table.closeHandle(handle, closing);
+  if (backing !== 0) fs.backing?.close(backing);
   fs.table.unlockHandles();
   for (const fd of closing) close(fd);
   return known ? close(handle) : -EIO;

@@ -64,12 +64,16 @@ export function mayChangeEntries(fs: FileSystem, node: NodeId): number {
 }
 
 /**
- * Whether the caller may take an object out of a merged directory. Asked before it is copied up to be moved: in a sticky directory the
- * object's owner, the directory's and root alone may, which the layer would say only after the copy.
+ * Whether the caller may take an object out of a merged directory. Asked before it is copied up to be moved, which the layer would say only
+ * after the copy.
  */
 export function mayTakeAway(fs: FileSystem, parent: NodeId, found: Stat): number {
   const allowed = mayChangeEntries(fs, parent);
-  if (allowed < 0 || fs.policy.permissions === 'default') return allowed;
+  return allowed < 0 || fs.policy.permissions === 'default' ? allowed : ownsEnough(fs, parent, found);
+}
+
+/** In a sticky directory the object's owner, the directory's and root alone may take it away. @returns 0, -EPERM, or another negative errno. */
+export function ownsEnough(fs: FileSystem, parent: NodeId, found: Stat): number {
   const top = topSide(fs, parent);
   const result = top < 0 ? top : statx(side(fs, parent, top), EMPTY, AT_EMPTY_PATH, STATX_BASIC_STATS, dir);
   if (result < 0) return result;

@@ -30,6 +30,7 @@ import { claim, NotOurs } from './claim.ts';
 import { EntryChanges } from './entrychanges.ts';
 import { inJournalFolder } from './filesystem.ts';
 import { finishCopies } from './finishcopy.ts';
+import { finishLinks } from './finishlinks.ts';
 import { goneFrom } from './maker.ts';
 import { recover } from './recover.ts';
 import {
@@ -91,7 +92,7 @@ export function prepareFileSystem(options: PrepareOptions): FileSystemSetup {
   if (!options.policy.readOnly) {
     const isGone = goneFrom(setup.host);
     recover(setup, log, isGone);
-    finishCopies(setup, log, isGone);
+    if (finishCopies(setup, log, isGone)) finishLinks(setup, log);
     sweep(setup, log, isGone);
   }
   return setup;

@@ -11,8 +11,8 @@ import { close, dup3 } from '../sys/fd.ts';
 import { mkdirat } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
 import type { FileSystem } from './filesystem.ts';
+import { openSide } from './openside.ts';
 import { type LayerSetup, PRIVATE_NAME } from './setup.ts';
-import { openSide } from './sides.ts';
 
 const NAME = cstring(PRIVATE_NAME);
 
@@ -78,9 +78,21 @@ export function isOurs(found: Stat): boolean {
 
 let serial = 0;
 
+/**
+ * As `privateName`, for what has to be made among users' names: where a server squashes root nothing in a layer is the daemon's alone. It tells
+ * who finds it after a crash what it is.
+ */
+export function exposedName(fs: Pick<FileSystem, 'host' | 'worker'>): CString {
+  return cstring(`${PRIVATE_NAME}.${nameText(fs)}`);
+}
+
 /** A name that no other host, process, thread or attacker uses: host, process, thread, serial number and 48 random bits. */
 export function privateName(fs: Pick<FileSystem, 'host' | 'worker'>, suffix = ''): CString {
+  return cstring(`${nameText(fs)}${suffix}`);
+}
+
+function nameText({ host, worker }: Pick<FileSystem, 'host' | 'worker'>): string {
   serial++;
   const random = Math.floor(Math.random() * 2 ** 48).toString(16);
-  return cstring(`${fs.host}.${process.pid}.${fs.worker}.${serial}.${random}${suffix}`);
+  return `${host}.${process.pid}.${worker}.${serial}.${random}`;
 }

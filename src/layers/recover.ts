@@ -3,7 +3,7 @@
 // for leftovers what waits aside.
 
 import { readdir } from 'node:fs/promises';
-import { ENOENT, errnoName } from '../../protocol/errno.ts';
+import { EACCES, EFBIG, ENOENT, ESTALE, errnoName } from '../../protocol/errno.ts';
 import type { Log } from '../log/log.ts';
 import {
   AT_REMOVEDIR,
@@ -11,27 +11,29 @@ import {
   O_DIRECTORY,
   O_NOFOLLOW,
   O_PATH,
-  O_RDONLY,
   RENAME_EXCHANGE,
 } from '../sys/constants.ts';
 import { type CString, cstring } from '../sys/cstring.ts';
-import { close, openat, read } from '../sys/fd.ts';
+import { close, openat } from '../sys/fd.ts';
 import { renameat2, unlinkat } from '../sys/path.ts';
-import { identityAt, markedLayer } from './identity.ts';
+import { identityAt, isLayerMark, markedLayer } from './identity.ts';
 import type { Intent, Step } from './intent.ts';
-import { eachLeftover } from './leftovers.ts';
+import { eachLeftover, sweepMarks } from './leftovers.ts';
 import { type IsGone, type Maker, makerOf } from './maker.ts';
+import { isMoveMark, removeMoveMarks } from './movemarks.ts';
 import { moveNewDirectory } from './movenew.ts';
 import { privateName } from './private.ts';
+import { readOurs } from './readours.ts';
 import type { FileSystemSetup, LayerSetup } from './setup.ts';
 import { UPPER } from './setup.ts';
-import { bytesOf, isSpot, openParent, pathOfSpot, textOf } from './spot.ts';
+import { bytesOf, isName, isSpot, openParent, pathOfSpot, textOf } from './spot.ts';
 import { syncDirectory } from './sync.ts';
 
 /** @param isGone whose records are wanted. */
 export function recover(setup: FileSystemSetup, log: Log, isGone: IsGone): void {
   const upper = setup.layers[UPPER] as LayerSetup;
-  const read = eachLeftover(upper, 'intents', isGone, (folder, name) => recoverOne(setup, folder, name, log));
+  const finish = (folder: number, name: CString) => recoverOne(setup, folder, name, log);
+  const read = eachLeftover(upper, 'intents', isGone, finish) || sweepMarks(upper, 'intents');
   if (read < 0) log.error('recovery_failed', { layer: upper.path, error: errnoName(-read) });
 }
 
@@ -68,8 +70,11 @@ function recoverOne({ layers, host }: FileSystemSetup, folder: number, found: CS
   } else {
     // It is this daemon's from then on: of several hosts one gets so far, and should this one die as well, it is found again.
     const taken = renameat2(folder, found, folder, name, 0);
-    if (taken === 0) carryOut(steps as OpenStep[], last, what, folder, name, log);
-    else if (taken !== -ENOENT) log.error('recovery_failed', { ...what, error: errnoName(-taken) });
+    if (taken === 0) {
+      carryOut(steps as OpenStep[], last, what, folder, name, log);
+      // Where it is torn for good its users go on with what there is.
+      removeMoveMarks(folder, intent.marks);
+    } else if (taken !== -ENOENT) log.error('recovery_failed', { ...what, error: errnoName(-taken) });
   }
   for (const step of steps) {
     if (step === undefined) continue;
@@ -99,30 +104,40 @@ function carryOut(
 /** What a record is that its maker died over: written whole, and synced, before anything is done. */
 const CUT_SHORT = Symbol('cut short');
 
+/** More bytes than a record has whose names are thousands of directories deep. */
+const MAX = 1 << 24;
+
 /** @returns the record, undefined where it is not there, or what is wrong with it. */
 function readIntent(folder: number, name: CString): Intent | typeof CUT_SHORT | string | undefined {
-  const fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-  if (fd === -ENOENT) return undefined;
-  if (fd < 0) return errnoName(-fd) ?? `${fd}`;
-  const parts: Buffer[] = [];
-  const chunk = new Uint8Array(65536);
-  let count = read(fd, chunk, chunk.length);
-  for (; count > 0; count = read(fd, chunk, chunk.length)) parts.push(Buffer.from(chunk.slice(0, count)));
-  close(fd);
-  if (count < 0) return errnoName(-count) ?? `${count}`;
-  const text = Buffer.concat(parts).toString('utf8');
+  const read = readOurs(folder, name, MAX + 1);
+  if (read === -ENOENT) return undefined;
+  if (typeof read === 'number') return errnoName(read);
+  const { bytes, links } = read;
+  if (bytes.length > MAX) return errnoName(EFBIG);
+  const text = Buffer.from(bytes).toString('utf8');
   if (!text.endsWith('\n')) return CUT_SHORT;
   try {
     const intent = JSON.parse(text);
-    return isIntent(intent) ? intent : 'not a record of this version';
+    if (!isIntent(intent)) return 'not a record of this version';
+    // Its marks are links of it, as far as they were made.
+    return links <= 1 + intent.marks.length ? intent : errnoName(EACCES);
   } catch {
     return 'not a record';
   }
 }
 
 function isIntent(value: unknown): value is Intent {
-  const { version, from, to, steps } = (value ?? {}) as Partial<Intent>;
-  return version === 1 && isSpot(from) && isSpot(to) && Array.isArray(steps);
+  const { version, from, to, steps, marks } = (value ?? {}) as Partial<Intent>;
+  if (version !== 1 || !isSpot(from) || !isSpot(to)) return false;
+  return Array.isArray(steps) && steps.every(isStep) && Array.isArray(marks) && marks.every(isMoveMark);
+}
+
+function isStep(value: unknown): value is Step {
+  if (!isLayerMark(value)) return false;
+  const { first = '', second = '', aside } = value as Step;
+  // Nothing but what we have put there ourselves comes out of our folder, or goes from it.
+  const known = aside === undefined || (isName(aside) && makerOf(bytesOf(aside)) !== undefined);
+  return typeof first === 'string' && typeof second === 'string' && known;
 }
 
 /** A step with its directories open, negative where they are not there. */
@@ -166,7 +181,10 @@ function undo(step: OpenStep): Failure[] {
   let result = 0;
   if (isDone(step)) {
     const both = first !== undefined && second !== undefined;
-    if (both) result = renameat2(to, toName, from, fromName, RENAME_EXCHANGE);
+    // A step has both directories; what is not there is negative, and would be taken for a number of a descriptor.
+    if (from < 0 || to < 0) result = Math.min(from, to);
+    else if (both && at(from, fromName) !== second) result = -ESTALE;
+    else if (both) result = renameat2(to, toName, from, fromName, RENAME_EXCHANGE);
     else if (first !== undefined) result = moveNewDirectory(to, toName, from, fromName);
     else result = moveNewDirectory(from, fromName, to, toName);
   }
@@ -177,6 +195,7 @@ function undo(step: OpenStep): Failure[] {
 
 function putAsideBack({ aside, root, to, toName }: OpenStep): number {
   if (aside === undefined) return 0;
+  if (to < 0) return to;
   const result = withWork(root, (work) => moveNewDirectory(work, bytesOf(aside), to, toName));
   return result === -ENOENT ? 0 : result;
 }

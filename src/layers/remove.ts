@@ -1,11 +1,19 @@
 // unlink and rmdir: lowest layer first, the visible entry last, so that a refusal leaves the entry visible and nothing reappears.
 
-import { EEXIST, EISDIR, ENOENT, ENOTDIR, ENOTEMPTY, EROFS } from '../../protocol/errno.ts';
+import { EEXIST, EINTR, EISDIR, ENOENT, ENOTDIR, ENOTEMPTY, EROFS } from '../../protocol/errno.ts';
 import type { NodeId } from '../../protocol/types.ts';
-import { AT_REMOVEDIR, O_CLOEXEC, O_NOFOLLOW, O_PATH } from '../sys/constants.ts';
-import type { CString } from '../sys/cstring.ts';
+import {
+  AT_EMPTY_PATH,
+  AT_REMOVEDIR,
+  O_CLOEXEC,
+  O_NOFOLLOW,
+  O_PATH,
+  STATX_BASIC_STATS,
+  STATX_BTIME,
+} from '../sys/constants.ts';
+import { type CString, EMPTY } from '../sys/cstring.ts';
 import { close, openat } from '../sys/fd.ts';
-import { unlinkat } from '../sys/path.ts';
+import { statx, unlinkat } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
 import { MOVED, untilFound } from './again.ts';
 import { isEmpty } from './empty.ts';
@@ -15,7 +23,8 @@ import { mayLoseName } from './guardflags.ts';
 import { removeHidden } from './hidden.ts';
 import { HiddenAside } from './hiddenaside.ts';
 import { begin, recordDeleted } from './journal.ts';
-import { locate } from './locate.ts';
+import { removeLateCopy } from './latecopy.ts';
+import { isSameObject, locate } from './locate.ts';
 import { lockNode } from './locking.ts';
 import { side } from './sides.ts';
 import { touch } from './touch.ts';
@@ -65,12 +74,16 @@ function unlinkIn(fs: FileSystem, parent: NodeId, name: CString, layer: number):
     return result === -ENOENT ? MOVED : result;
   }
   reach('remove.removed');
+  const late = removeLateCopy(fs, layer, visible, parent, name);
   forgetName(fs, parent, name, layer, visible, pin);
   touch(fs, parent, layer);
-  return 0;
+  return late === -EINTR ? 0 : late;
 }
 
-/** Takes a name that is gone from the layers out of the inode table, and keeps `pin` for a node without names. */
+/**
+ * Takes a name that is gone from the layers out of the inode table.
+ * @param pin a descriptor of what had the name, or negative: kept for a node without names if it is that node's object, else closed
+ */
 export function forgetName(
   fs: FileSystem,
   parent: NodeId,
@@ -87,8 +100,19 @@ export function forgetName(
     if (device >= 0) table.forgetNumber(device, gone.inoLo, gone.inoHi);
     if (node) table.orphan(node);
   }
-  if (pin >= 0 && !(node && table.names(node) === 0 && table.pin(node, pin))) close(pin);
+  if (pin < 0) return;
+  const isKept =
+    node !== 0 && table.names(node) === 0 && isObject(fs, node, layer, pin) && table.pin(node, pin);
+  if (!isKept) close(pin);
 }
+
+/** Whether a descriptor is of the node's object: something else may have had the name by the time it was opened. */
+function isObject(fs: FileSystem, node: NodeId, layer: number, fd: number): boolean {
+  const seen = statx(fd, EMPTY, AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_BTIME, pinned);
+  return seen === 0 && isSameObject(fs, node, layer, pinned);
+}
+
+const pinned = new Stat();
 
 /** RMDIR: the merged directory must be empty. @returns 0, -ENOTEMPTY, -ENOTDIR, or the errno of the first layer that refused. */
 export function removeDirectory(fs: FileSystem, parent: NodeId, name: CString): number {
@@ -124,5 +148,5 @@ function removeFrom(fs: FileSystem, parent: NodeId, name: CString, layer: number
 
 /** Which layers' entries are part of the merged directory; all of them, to be safe, when the node is not known. */
 export function sidesOf(fs: FileSystem, node: NodeId): (layer: number) => boolean {
-  return (layer) => !node || fs.table.dirFd(node, layer) >= 0;
+  return (layer) => !node || fs.table.dirState(node, layer) >= 0;
 }

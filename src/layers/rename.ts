@@ -1,7 +1,7 @@
 // rename: a file moves within its own layer where that shows the right thing, else it is copied up and moves there. The target is always
 // the old or the new content, and nothing that was hidden under the source's name appears.
 
-import { EEXIST, EINVAL, EISDIR, ENOENT, ENOTDIR, EPERM, EROFS, EXDEV } from '../../protocol/errno.ts';
+import { EEXIST, EINTR, EINVAL, EISDIR, ENOENT, ENOTDIR, EPERM, EROFS, EXDEV } from '../../protocol/errno.ts';
 import type { NodeId } from '../../protocol/types.ts';
 import {
   AT_SYMLINK_NOFOLLOW,
@@ -25,9 +25,11 @@ import type { FileSystem } from './filesystem.ts';
 import { mayGrow, mayLoseName } from './guardflags.ts';
 import { HiddenAside } from './hiddenaside.ts';
 import { begin, recordRenamed } from './journal.ts';
+import { lateCopy } from './latecopy.ts';
+import { liveSide } from './livesides.ts';
 import { locate } from './locate.ts';
 import { lockTwo } from './locking.ts';
-import { writableSide } from './make.ts';
+import { enterableSide } from './make.ts';
 import { ensureSide } from './mirror.ts';
 import { moveName } from './movename.ts';
 import { moveByLink } from './movenew.ts';
@@ -36,7 +38,7 @@ import { isPrivate } from './private.ts';
 import { forgetName } from './remove.ts';
 import { renameDirectory } from './renamedir.ts';
 import { UPPER } from './setup.ts';
-import { liveSide, refreshSides, side } from './sides.ts';
+import { refreshSides, side } from './sides.ts';
 import { dropOldTargets, supersedes, syncContent } from './supersede.ts';
 import { reportTorn } from './torn.ts';
 import { touch } from './touch.ts';
@@ -100,7 +102,8 @@ function renameEnds(fs: FileSystem, from: End, to: End, flags: number): number {
 function mayMove(fs: FileSystem, from: End, to: End): number {
   const leaves = mayLoseName(fs, from.parent, from.stat, fs.table.find(from.parent, from.name) as NodeId);
   if (leaves < 0) return leaves;
-  if (to.layer < 0) return mayGrow(fs, to.parent);
+  // What lets a name go takes one too.
+  if (to.layer < 0) return to.parent === from.parent ? 0 : mayGrow(fs, to.parent);
   return mayLoseName(fs, to.parent, to.stat, fs.table.find(to.parent, to.name) as NodeId);
 }
 
@@ -110,7 +113,7 @@ function renameFile(fs: FileSystem, from: End, to: End, flags: number): number {
     const replaceable = mayTakeAway(fs, to.parent, to.stat);
     if (replaceable < 0) return replaceable;
   }
-  if (from.layer === UPPER) return moveWithin(fs, UPPER, from, writableSide(fs, to.parent), to, flags);
+  if (from.layer === UPPER) return moveWithin(fs, UPPER, from, enterableSide(fs, to.parent), to, flags);
   // Where a higher layer has the target, that would go on being shown; elsewhere the file stays in its own layer.
   const covered = to.layer >= 0 && to.layer < from.layer;
   if (!covered) {
@@ -119,7 +122,7 @@ function renameFile(fs: FileSystem, from: End, to: End, flags: number): number {
   }
   const allowed = mayTakeAway(fs, from.parent, from.stat);
   if (allowed < 0) return allowed;
-  const target = writableSide(fs, to.parent);
+  const target = enterableSide(fs, to.parent);
   if (target < 0) return target;
   const copied = bringUp(fs, from);
   return copied < 0 ? copied : moveWithin(fs, UPPER, from, target, to, flags);
@@ -162,6 +165,7 @@ function moveWithin(
   const pin = pinTarget(fs, to);
   let result = isOpen ? synced : 0;
   result ||= renameIn(dir, from.name, target, to.name, flags);
+  reach('rename.renamed');
   if (result === 0) result = checkShown(fs, layer, from, dir, to, target);
   // What another host has taken away meanwhile was what users saw, and shall not come back either.
   if (result === 0 || result === -ENOENT) hidden.discard();
@@ -180,22 +184,30 @@ function moveWithin(
 }
 
 /**
- * Another host may have put something in a higher layer, a copy of the old target for one, since the target was looked for: that would hide
- * what has just come. @returns 0, or, with the old name given back, `MOVED` or the errno of a layer that cannot be asked.
+ * Another host may have put something in a higher layer since the names were looked for: what has just come would be hidden by a copy of the
+ * old target, for one, and what has gone would be there again as a copy of itself. @returns 0, or, with the old name given back, `MOVED` or the
+ * errno of a layer that cannot be asked.
  */
 function checkShown(fs: FileSystem, layer: number, from: End, dir: number, to: End, target: number): number {
   if (layer === UPPER) return 0;
-  refreshSides(fs, to.parent);
+  if (to.layer === layer) lateCopy(fs, layer, to.stat, to.parent, to.name);
+  const copied = lateCopy(fs, layer, from.stat, from.parent, from.name);
+  const inTheWay = copied === 0 || copied === -EINTR ? findCovering(fs, layer, to) : copied;
+  if (inTheWay === 0) return 0;
+  const back = renameIn(target, to.name, dir, from.name, RENAME_NOREPLACE);
+  if (back === 0) return inTheWay < 0 ? inTheWay : MOVED;
+  reportTorn(fs, layer, from.name, to.name, back);
+  return 0;
+}
+
+/** @returns 1 when a layer above `layer` has the name, 0 when none has, or the errno of the first that cannot be asked. */
+function findCovering(fs: FileSystem, layer: number, { parent, name }: End): number {
+  refreshSides(fs, parent);
   for (let above = 0; above < layer; above++) {
-    const higher = side(fs, to.parent, above);
-    if (higher === -ENOENT) continue;
-    const found =
-      higher < 0 ? higher : statx(higher, to.name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, covering);
-    if (found === -ENOENT) continue;
-    const back = renameIn(target, to.name, dir, from.name, RENAME_NOREPLACE);
-    if (back === 0) return found === 0 ? MOVED : found;
-    reportTorn(fs, layer, from.name, to.name, back);
-    return 0;
+    const dir = side(fs, parent, above);
+    if (dir === -ENOENT) continue;
+    const found = dir < 0 ? dir : statx(dir, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, covering);
+    if (found !== -ENOENT) return found === 0 ? 1 : found;
   }
   return 0;
 }

@@ -16,12 +16,13 @@ import { reach } from './faultpoint.ts';
 import type { FileSystem } from './filesystem.ts';
 import { removeHidden } from './hidden.ts';
 import { answerTaken, OpenIntent, type Planned, TAKEN } from './intent.ts';
+import { allSides, liveSide } from './livesides.ts';
 import { mirrorForMove } from './mirror.ts';
 import { moveName } from './movename.ts';
 import { mayChangeEntries, mayTakeAway } from './permission.ts';
 import { forgetName, sidesOf } from './remove.ts';
 import { UPPER } from './setup.ts';
-import { allSides, liveSide, refreshAbove, side } from './sides.ts';
+import { refreshAbove, side } from './sides.ts';
 import { TargetAside } from './targetaside.ts';
 import { reportTorn } from './torn.ts';
 import { touch } from './touch.ts';
@@ -103,7 +104,7 @@ function renameSides(
 
 /** The layers that have a directory, as far as its sides are known. */
 function layersOf(fs: FileSystem, node: NodeId): number[] {
-  return fs.layers.flatMap((_, layer) => (fs.table.dirFd(node, layer) >= 0 ? [layer] : []));
+  return fs.layers.flatMap((_, layer) => (fs.table.dirState(node, layer) >= 0 ? [layer] : []));
 }
 
 /** In the order in which the layers move; one that only has the old target first. */

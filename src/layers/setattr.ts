@@ -6,17 +6,21 @@ import type { Int64, NodeId } from '../../protocol/types.ts';
 import { AT_FDCWD, O_NONBLOCK, O_WRONLY, S_IFDIR } from '../sys/constants.ts';
 import { close, ftruncate } from '../sys/fd.ts';
 import { chmod, fchownat, procPath, truncate, utimensat } from '../sys/path.ts';
+import { Stat } from '../sys/stat.ts';
 import type { TimeSpecs } from '../sys/times.ts';
 import { copyUp } from './copyup.ts';
+import { reach } from './faultpoint.ts';
 import type { FileSystem } from './filesystem.ts';
 import { awaitForeign } from './foreignlocks.ts';
 import { isGuarded } from './guardflags.ts';
+import { lateChange } from './latechange.ts';
+import { allSides } from './livesides.ts';
 import { anyDescriptor, newPlace, openObject, placeItself } from './locate.ts';
 import { lockNode } from './locking.ts';
 import { openItself } from './open.ts';
 import { mayChangeMetadata, mayOpen } from './permission.ts';
-import { UPPER } from './setup.ts';
-import { allSides, side } from './sides.ts';
+import { isExclusive, UPPER } from './setup.ts';
+import { refreshSides, side } from './sides.ts';
 
 /** What to change; what is undefined stays. -1 for one of `uid` and `gid` keeps it, as in chown(2). */
 export interface Changes {
@@ -30,6 +34,7 @@ export interface Changes {
 
 const KEEP = -1;
 const at = newPlace();
+const source = new Stat();
 
 /** @param handle an open handle of the file to cut by, or -1. @returns 0 or a negative errno. */
 export function setAttributes(fs: FileSystem, node: NodeId, changes: Changes, handle: number): number {
@@ -104,15 +109,17 @@ export function onEachSide(fs: FileSystem, node: NodeId, work: (fd: number) => n
   const found = placeItself(fs, node, at);
   const migrated = found < 0 ? found : migrateFound(fs, node);
   if (migrated < 0 && migrated !== -ESTALE) return migrated;
+  source.copyFrom(fs.stat);
   const fd = migrated < 0 ? migrated : openObject(fs, node, at);
   if (fd === -ESTALE) {
     const kept = anyDescriptor(fs, node);
     return kept < 0 ? kept : work(kept);
   }
   if (fd < 0) return fd;
+  reach('metadata.opened');
   const result = work(fd);
   close(fd);
-  return result;
+  return result < 0 ? result : lateChange(fs, node, at, source);
 }
 
 /** With `metadata=copyup` a lower object that has a name comes up before its metadata change. @returns 0 or a negative errno. */
@@ -136,7 +143,25 @@ function onDirectory(fs: FileSystem, node: NodeId, work: (fd: number) => number)
     const fd = anyDescriptor(fs, node);
     return fd < 0 ? fd : work(fd);
   }
-  for (const layer of sides.reverse()) {
+  const changed = changeSides(fs, node, sides, work);
+  if (changed < 0 || isExclusive(fs.policy)) return changed;
+  // Another host may have made a side meanwhile, of what this one was before; see carrylate.ts.
+  refreshSides(fs, node);
+  const now = allSides(fs, node);
+  // Its name is another one's: nobody makes sides of this one.
+  if (typeof now === 'number') return now === -ESTALE ? 0 : now;
+  const late = now.filter((layer) => !sides.includes(layer));
+  return changeSides(fs, node, late, work);
+}
+
+/** @param sides top first */
+function changeSides(
+  fs: FileSystem,
+  node: NodeId,
+  sides: readonly number[],
+  work: (fd: number) => number,
+): number {
+  for (const layer of sides.toReversed()) {
     const fd = side(fs, node, layer);
     const result = fd < 0 ? -EIO : work(fd);
     if (result < 0) return result;

@@ -32,6 +32,8 @@ export interface Policy {
   readonly readOnly: boolean;
   /** Who keeps flock and fcntl locks: the kernel, for this host, or the layers' files, for all (locks.ts). */
   readonly locks: 'local' | 'cluster';
+  /** Whether the kernel reads and writes files of the upper layer by itself, where it can (passthrough.ts). */
+  readonly passthrough: 'off' | 'upper';
   /** A root daemon takes on each caller's identity; any other serves its own user alone. */
   readonly switchCredentials: boolean;
 }

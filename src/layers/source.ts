@@ -6,6 +6,7 @@ import { EMPTY } from '../sys/cstring.ts';
 import { statx, unlinkat } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
 import { takingAppendOnly } from './copyflags.ts';
+import { asEither } from './either.ts';
 import type { FileSystem } from './filesystem.ts';
 import { isAppendOnly } from './guardflags.ts';
 import { dropName, isLinked } from './linkindex.ts';
@@ -15,10 +16,11 @@ import { takeAway } from './takeaway.ts';
 import { dropCopy, takeBack } from './takeback.ts';
 
 /**
- * `removed`; `kept` hidden under its copy, to be removed when the name is; or `gone`, since somebody deleted, renamed or replaced it while
- * the copy was published: then the copy has been taken back.
+ * `removed`; `kept` hidden under its copy, to be removed when the name is; `gone`, since somebody deleted, renamed or replaced it while
+ * the copy was published: then the copy has been taken back, or is his who has done that; or `in use`: the same, but the copy is at its place, since
+ * others are at work with it.
  */
-export type SourceEnd = 'removed' | 'kept' | 'gone';
+export type SourceEnd = 'removed' | 'kept' | 'gone' | 'in use';
 
 /**
  * @param from a descriptor of the source. @param upper the directory that has the copy.
@@ -35,17 +37,19 @@ export function removeSource(
   const { layer, dir } = at;
   const name = at.ref.bytes;
   const take = () =>
-    isLinked(source)
-      ? dropName(fs, dir, name, layer, source)
-      : takeAway(fs, layer, dir, name, source, (from, its) => unlinkat(from, its, 0));
+    asEither(fs, () =>
+      isLinked(source)
+        ? dropName(fs, dir, name, layer, source)
+        : takeAway(fs, layer, dir, name, source, (from, its) => unlinkat(from, its, 0)),
+    );
   const result = isAppendOnly(source) ? takingAppendOnly(dir, name, source, take) : take();
   if (result === 0) return 'removed';
   // Only who has published removes a source, so somebody else meant the file: he must not get it back.
   if (result === -ENOENT) {
-    takeBack(fs, layer, source, upper, name, made, (aside, links) =>
+    const inUse = takeBack(fs, { layer, dir, name }, source, upper, made, (aside, links) =>
       links > 1 || isSomewhere(from) ? dropCopy(aside) : -ENOENT,
     );
-    return 'gone';
+    return inUse ? 'in use' : 'gone';
   }
   reportSourceKept(fs, layer, name, result);
   return 'kept';

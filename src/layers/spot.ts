@@ -28,8 +28,13 @@ export function isSpot(value: unknown): value is Spot {
   return isName(name) && Array.isArray(parents) && parents.every(isName);
 }
 
-const isName = (value: unknown): boolean =>
-  typeof value === 'string' && value !== '' && value !== '.' && value !== '..' && !/[/\0]/.test(value);
+export function isSameSpot(a: Spot, b: Spot): boolean {
+  return pathOfSpot(a).toString() === pathOfSpot(b).toString();
+}
+
+/** One name in a directory, as a string of bytes: of what is none (U+012F), half would be taken for a byte (`/`). */
+export const isName = (value: unknown): value is string =>
+  typeof value === 'string' && !/^\.{0,2}$|[/\0]|[^\0-\xff]/.test(value);
 
 /**
  * The spot's directory in a layer. Each name is taken for the directory itself, never for what a symlink there points to.
@@ -47,7 +52,7 @@ export function openParent(root: number, { parents }: Spot): number {
 }
 
 /** The path for the log. */
-export const pathOfSpot = ({ parents, name }: Spot): Uint8Array =>
+export const pathOfSpot = ({ parents, name }: Spot): Buffer =>
   Buffer.from([...parents, name].join('/'), 'latin1');
 
 export const textOf = (name: CString): string => Buffer.from(name.subarray(0, -1)).toString('latin1');

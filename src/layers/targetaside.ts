@@ -58,8 +58,10 @@ export class TargetAside {
 
   putBack(): void {
     this.#end((dir, { work, name }) => {
-      const result = renameat2(work, name, dir, this.#name, RENAME_NOREPLACE);
-      return result < 0 ? renameat2(work, name, dir, this.#name, 0) : result;
+      let result = renameat2(work, name, dir, this.#name, RENAME_NOREPLACE);
+      if (result < 0) result = renameat2(work, name, dir, this.#name, 0);
+      // Another host has removed its parent meanwhile, which was empty without it.
+      return result === -ENOENT ? unlinkat(work, name, AT_REMOVEDIR) : result;
     });
   }
 

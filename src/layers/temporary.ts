@@ -1,7 +1,7 @@
 // A copy that nobody can see until it is whole. O_TMPFILE in the target directory where the layer has it (it takes the directory's
 // quota project and vanishes in a crash), else a name of its own in our private directory; either becomes visible by one exclusive step.
 
-import { EINVAL, EISDIR, ENOENT, EOPNOTSUPP } from '../../protocol/errno.ts';
+import { EINVAL, EISDIR, ENOENT, EOPNOTSUPP, EPERM } from '../../protocol/errno.ts';
 import {
   AT_FDCWD,
   AT_REMOVEDIR,
@@ -17,13 +17,14 @@ import {
   S_IFLNK,
   S_IFREG,
 } from '../sys/constants.ts';
-import { type CString, cstring } from '../sys/cstring.ts';
-import { close, openat } from '../sys/fd.ts';
+import { type CString, cstring, EMPTY } from '../sys/cstring.ts';
+import { close, dupCloexec, openat } from '../sys/fd.ts';
 import { linkat, mkdirat, mknodat, procPath, readlinkat, symlinkat, unlinkat } from '../sys/path.ts';
 import type { Stat } from '../sys/stat.ts';
+import { asEither } from './either.ts';
 import type { FileSystem } from './filesystem.ts';
 import { moveNew, moveNewDirectory } from './movenew.ts';
-import { openPrivateOf, privateName } from './private.ts';
+import { exposedName, openPrivateOf, privateName } from './private.ts';
 
 /** An unpublished object. `fd` is open for reading and writing (regular files) or O_PATH (all else). */
 export interface Temporary {
@@ -38,51 +39,49 @@ const MODE = 0o600;
 const TARGET_MAX = 4096;
 
 /**
- * Makes an empty object of the type of `stat`, mode 0600 (directories 0700), to be published in `dir` of `layer`.
- * @param source directory and name of a symlink to be made again. @returns it, or a negative errno.
+ * Makes an empty object of the type of `stat`, mode 0600 (directories 0700), to be published in `dir` of `layer`. The caller, unless he is the
+ * daemon, makes it in `dir`, seen by who lists that, under a name that begins with `.migratefs.`.
+ * @param source a descriptor of what is to be made again, by which a symlink is read: its name may be another object's by now. @returns it, or a negative errno.
  */
 export function makeTemporary(
   fs: FileSystem,
   layer: number,
   dir: number,
   stat: Stat,
-  source: { dir: number; name: CString },
+  source: number,
 ): Temporary | number {
   if (stat.type === S_IFREG) {
     const fd = openat(dir, DOT, O_TMPFILE | O_RDWR | O_CLOEXEC, MODE);
     if (fd >= 0) return { fd, type: S_IFREG };
-    // What the kernels and file systems without O_TMPFILE answer (open(2)).
-    if (fd !== -EOPNOTSUPP && fd !== -EISDIR && fd !== -ENOENT && fd !== -EINVAL) return fd;
+    // What the kernels and file systems without O_TMPFILE answer (open(2)); EPERM is ext4 in a directory that has been removed, which the
+    // publishing finds out.
+    if (fd !== -EOPNOTSUPP && fd !== -EISDIR && fd !== -ENOENT && fd !== -EINVAL && fd !== -EPERM) return fd;
   }
-  const work = openPrivateOf(fs, layer, 'work');
+  const { isDaemon } = fs.caller;
+  const work = isDaemon ? openPrivateOf(fs, layer, 'work') : dupCloexec(dir);
   if (work < 0) return work;
-  const name = privateName(fs);
-  const fd = makeNamed(work, name, stat, source);
+  const name = isDaemon ? privateName(fs) : exposedName(fs);
+  const fd = makeNamed(fs, work, name, stat, source);
   if (fd >= 0) return { fd, named: { dir: work, name }, type: stat.type };
   close(work);
   return fd;
 }
 
-function makeNamed(work: number, name: CString, stat: Stat, source: { dir: number; name: CString }): number {
+function makeNamed(fs: FileSystem, work: number, name: CString, stat: Stat, source: number): number {
   if (stat.type === S_IFREG)
     return openat(work, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, MODE);
-  const made = makeSpecial(work, name, stat, source);
+  const made = makeSpecial(fs, work, name, stat, source);
   if (made < 0) return made;
   const fd = openat(work, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
   if (fd < 0) unlinkat(work, name, stat.type === S_IFDIR ? AT_REMOVEDIR : 0);
   return fd;
 }
 
-function makeSpecial(
-  work: number,
-  name: CString,
-  stat: Stat,
-  source: { dir: number; name: CString },
-): number {
+function makeSpecial(fs: FileSystem, work: number, name: CString, stat: Stat, source: number): number {
   if (stat.type === S_IFDIR) return mkdirat(work, name, 0o700);
   if (stat.type !== S_IFLNK) return mknodat(work, name, stat.type | MODE, stat.rdev);
   const target = new Uint8Array(TARGET_MAX + 1);
-  const length = readlinkat(source.dir, source.name, target, TARGET_MAX);
+  const length = asEither(fs, () => readlinkat(source, EMPTY, target, TARGET_MAX));
   return length < 0 ? length : symlinkat(target.subarray(0, length + 1), work, name);
 }
 

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { errnoName } from '../../protocol/errno.ts';
 import type { Log } from '../log/log.ts';
 import { finishCopies } from './finishcopy.ts';
+import { finishLinks } from './finishlinks.ts';
 import { Life, OtherLife } from './life.ts';
 import { goneFrom, type Maker, nameOfMaker } from './maker.ts';
 import { makersOfIntents, recover } from './recover.ts';
@@ -112,7 +113,7 @@ export class Vigil {
     this.#log.info('daemon_gone', { host, pid });
     const isIt = (maker: Maker) => maker.host === host && maker.pid === pid;
     recover(this.#setup, this.#log, isIt);
-    finishCopies(this.#setup, this.#log, isIt);
+    if (finishCopies(this.#setup, this.#log, isIt)) finishLinks(this.#setup, this.#log);
     sweep(this.#setup, this.#log, isIt);
     watched.finished = true;
     return !(await makersOfIntents(this.#setup)).some(isIt);

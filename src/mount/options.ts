@@ -20,7 +20,10 @@ export interface MountOptions {
   readonly cache: 'none' | 'shared' | 'exclusive';
   readonly locks: 'local' | 'cluster';
   readonly handles: 'forget' | 'keep';
+  readonly passthrough: 'off' | 'upper';
+  /** Requests that are served at a time, at most; and so many of them unless most wait for a storage. */
   readonly threads: number;
+  readonly busyThreads: number;
   /** Bytes. */
   readonly inodeMemory: number;
   /** Bytes from which on a new file of the journal is begun; undefined: no journal. */
@@ -36,6 +39,9 @@ export interface MountOptions {
   /** Security labels, for the kernel as they are. */
   readonly kernel: readonly string[];
 }
+
+/** As many as a storage of 20 ms for each operation needs for 16 programs: a quarter never works on the old one. */
+const MOST_THREADS = 24;
 
 export interface Caller {
   readonly root: boolean;
@@ -54,6 +60,7 @@ export function parseOptions(text: string | readonly string[], caller: Caller = 
   const permissions = chosen<MountOptions['permissions']>('permissions');
   refuseContradictions(values, permissions, caller);
   const flags = mountFlags(values);
+  const threads = values.get('threads') as number | undefined;
   return {
     lower: needed(values, 'lowerdir', 'the old storage') as readonly string[],
     upper: needed(values, 'upperdir', 'the new storage') as string,
@@ -63,7 +70,9 @@ export function parseOptions(text: string | readonly string[], caller: Caller = 
     cache: permissions === 'layer' ? 'none' : chosen('cache'),
     locks: chosen('locks'),
     handles: chosen('handles'),
-    threads: (values.get('threads') as number | undefined) ?? Math.min(16, Math.max(4, 2 * caller.cores)),
+    passthrough: chosen('passthrough'),
+    threads: threads ?? MOST_THREADS,
+    busyThreads: threads ?? Math.min(16, Math.max(4, 2 * caller.cores)),
     inodeMemory: size('inode-memory'),
     journal: chosen('journal') === 'off' ? undefined : size('journal-size'),
     logFile: values.get('log-file') as string | undefined,

@@ -3,8 +3,9 @@
 import { fuse_attr, fuse_attr_out, fuse_entry_out, type NodeId, type Reply } from '../../protocol/index.ts';
 import { ROOT_ID } from '../inodes/table.ts';
 import type { FileSystem } from '../layers/filesystem.ts';
+import { hasSetid } from '../layers/passthrough.ts';
 import { ABSENT } from '../layers/sides.ts';
-import { S_IFDIR, S_IFREG, S_ISGID, S_ISUID } from '../sys/constants.ts';
+import { S_IFDIR } from '../sys/constants.ts';
 import type { Stat } from '../sys/stat.ts';
 
 const ATTR = fuse_attr.offsets;
@@ -41,7 +42,8 @@ export function putAttr(fs: FileSystem, reply: Reply, at: number, node: NodeId, 
 export function linksOf(fs: FileSystem, node: NodeId, stat: Stat): number {
   if (stat.type !== S_IFDIR || isRemoved(fs, node)) return stat.nlink;
   let sides = 0;
-  for (let layer = 0; layer < fs.layers.length; layer++) if (fs.table.dirFd(node, layer) !== ABSENT) sides++;
+  for (let layer = 0; layer < fs.layers.length; layer++)
+    if (fs.table.dirState(node, layer) !== ABSENT) sides++;
   return sides > 1 ? 1 : stat.nlink;
 }
 
@@ -53,26 +55,50 @@ export function putEntry(fs: FileSystem, reply: Reply, at: number, node: NodeId,
   // Node ids are never used twice in a mount; the generation keeps file handles of an earlier one apart.
   reply.words(at + ENTRY.generation, fs.generation, 0);
   putSeconds(reply, at + ENTRY.entry_valid, at + ENTRY.entry_valid_nsec, fs.policy.entryTimeoutMs);
-  putSeconds(reply, at + ENTRY.attr_valid, at + ENTRY.attr_valid_nsec, fs.policy.attrTimeoutMs);
+  putAttrValid(fs, reply, at + ENTRY.attr_valid, at + ENTRY.attr_valid_nsec, node, stat);
   putAttr(fs, reply, at + ENTRY.attr, node, stat);
+  return fuse_entry_out.size;
+}
+
+/** Writes a fuse_entry_out that says how long the kernel may believe that a name is not there. @returns its size. */
+export function putAbsent(fs: FileSystem, reply: Reply): number {
+  reply.body.fill(0, 0, fuse_entry_out.size);
+  putSeconds(reply, ENTRY.entry_valid, ENTRY.entry_valid_nsec, fs.policy.entryTimeoutMs);
   return fuse_entry_out.size;
 }
 
 /** Writes fuse_attr_out at the start of the body. @returns its size. */
 export function putAttrOut(fs: FileSystem, reply: Reply, node: NodeId, stat: Stat): number {
-  putSeconds(reply, OUT.attr_valid, OUT.attr_valid_nsec, fs.policy.attrTimeoutMs);
+  putAttrValid(fs, reply, OUT.attr_valid, OUT.attr_valid_nsec, node, stat);
   reply.u32(OUT.dummy, 0);
   putAttr(fs, reply, OUT.attr, node, stat);
   return fuse_attr_out.size;
 }
 
-export function putSeconds(reply: Reply, seconds: number, nanoseconds: number, milliseconds: number): void {
-  reply.words(seconds, Math.floor(milliseconds / 1000), 0);
-  reply.u32(nanoseconds, (milliseconds % 1000) * 1_000_000);
+/** The most for which attributes of a file that the kernel writes by itself are believed, in milliseconds: mappings change its times. */
+const PASSING_MS = 1000;
+
+/**
+ * How long the kernel may believe in the attributes. Set-id bits of a file that it writes by itself are never believed: such a write takes them
+ * away without our knowing, and it would run the program as its owner.
+ */
+export function putAttrValid(
+  fs: FileSystem,
+  reply: Reply,
+  seconds: number,
+  nanoseconds: number,
+  node: NodeId,
+  stat: Stat,
+): void {
+  const { attrTimeoutMs } = fs.policy;
+  const passing = fs.table.openHandles.backing(node) !== 0;
+  const most = passing ? (hasSetid(stat) ? 0 : PASSING_MS) : attrTimeoutMs;
+  putSeconds(reply, seconds, nanoseconds, Math.min(most, attrTimeoutMs));
 }
 
-function hasSetid(stat: Stat): boolean {
-  return (stat.mode & (S_ISUID | S_ISGID)) !== 0 && stat.type === S_IFREG;
+function putSeconds(reply: Reply, seconds: number, nanoseconds: number, milliseconds: number): void {
+  reply.words(seconds, Math.floor(milliseconds / 1000), 0);
+  reply.u32(nanoseconds, (milliseconds % 1000) * 1_000_000);
 }
 
 /**

@@ -27,7 +27,7 @@ import { attributes, attributesByHandle } from '../layers/locate.ts';
 import { type Changes, setAttributes } from '../layers/setattr.ts';
 import { StatFs } from '../sys/statfs.ts';
 import { ATIME, MTIME, TimeSpecs, UTIME_NOW, UTIME_OMIT } from '../sys/times.ts';
-import { linksOf, putAttrOut, putSeconds } from './attr.ts';
+import { linksOf, putAttrOut, putAttrValid } from './attr.ts';
 import type { Handler } from './call.ts';
 import { fileHandleOf } from './files.ts';
 
@@ -96,7 +96,7 @@ export const STATX: Handler = ({ request, reply, fs }) => {
   const found = find(fs, request.nodeid, byHandle ? request.fileHandle(fh) : undefined);
   if (found < 0) return found;
   reply.zero(fuse_statx_out.size);
-  putSeconds(reply, out.attr_valid, out.attr_valid_nsec, fs.policy.attrTimeoutMs);
+  putAttrValid(fs, reply, out.attr_valid, out.attr_valid_nsec, request.nodeid, fs.stat);
   // struct fuse_statx is struct statx, bit for bit (kernel header).
   reply.body.set(fs.stat.bytes.subarray(0, fuse_statx_out.size - out.stat), out.stat);
   fs.table.presented(request.nodeid, number);

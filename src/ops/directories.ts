@@ -4,6 +4,8 @@ import { EBADF } from '../../protocol/errno.ts';
 import {
   DirentplusWriter,
   DirentWriter,
+  FOPEN_CACHE_DIR,
+  FOPEN_KEEP_CACHE,
   fuse_fsync_in,
   fuse_open_out,
   fuse_read_in,
@@ -16,6 +18,7 @@ import type { FileSystem } from '../layers/filesystem.ts';
 import { DIRECTORY_HANDLE } from '../layers/handlekinds.ts';
 import { lookup } from '../layers/lookup.ts';
 import { closeHandle } from '../layers/open.ts';
+import { isExclusive } from '../layers/setup.ts';
 import { syncLayer } from '../layers/sync.ts';
 import { putEntry } from './attr.ts';
 import type { Call, Handler } from './call.ts';
@@ -32,7 +35,8 @@ export const OPENDIR: Handler = ({ request, reply, fs }) => {
   if (handle < 0) return handle;
   const out = fuse_open_out.offsets;
   reply.u64(out.fh, handle);
-  reply.u32(out.open_flags, 0);
+  // Names change through this kernel alone then, which notices.
+  reply.u32(out.open_flags, isExclusive(fs.policy) ? FOPEN_CACHE_DIR | FOPEN_KEEP_CACHE : 0);
   reply.u32(out.backing_id, 0);
   return fuse_open_out.size;
 };

@@ -3,6 +3,7 @@
 
 import { EBADF, EINVAL } from '../../protocol/errno.ts';
 import {
+  FOPEN_KEEP_CACHE,
   FOPEN_NOFLUSH,
   FUSE_FSYNC_FDATASYNC,
   FUSE_WRITE_CACHE,
@@ -28,6 +29,9 @@ import type { FileSystem } from '../layers/filesystem.ts';
 import { FILE_HANDLE } from '../layers/handlekinds.ts';
 import { closeLocked, dropOwner } from '../layers/locks.ts';
 import { type Created, closeHandle, createFile, openFile, wantsWrite } from '../layers/open.ts';
+import { keepsPages, settleContent } from '../layers/pagecache.ts';
+import { passageOf, passes } from '../layers/passthrough.ts';
+import { mayFailAtClose } from '../layers/storagekind.ts';
 import { createNameless } from '../layers/tmpfile.ts';
 import { followFlags, writePages, writeUnder } from '../layers/writing.ts';
 import { O_APPEND, O_TRUNC } from '../sys/constants.ts';
@@ -47,16 +51,32 @@ export const OPEN: Handler = ({ request, reply, fs }) => {
   const flags = request.u32(fuse_open_in.offsets.flags);
   const handle = openFile(fs, request.nodeid, flags);
   if ((flags & O_TRUNC) !== 0) contentChanged(fs, request.nodeid);
-  return handle < 0 ? handle : putOpen(fs, reply, 0, handle, flags);
+  return handle < 0 ? handle : putOpen(fs, reply, 0, request.nodeid, handle, flags);
 };
 
-/** Writes fuse_open_out at `at`. A file that is only read has nothing to flush but cluster locks. @returns its size. */
-function putOpen(fs: FileSystem, reply: Reply, at: number, handle: number, flags: number): number {
+/** Writes fuse_open_out at `at`. @returns its size. */
+function putOpen(
+  fs: FileSystem,
+  reply: Reply,
+  at: number,
+  node: NodeId,
+  handle: number,
+  flags: number,
+): number {
   const out = fuse_open_out.offsets;
+  const passage = passageOf(fs, node, handle);
+  const noFlush = hasToSay(fs, handle, flags) ? 0 : FOPEN_NOFLUSH;
   reply.u64(at + out.fh, handle);
-  reply.u32(at + out.open_flags, wantsWrite(flags) || fs.policy.locks === 'cluster' ? 0 : FOPEN_NOFLUSH);
-  reply.u32(at + out.backing_id, 0);
+  const keep = keepsPages(fs, handle) ? FOPEN_KEEP_CACHE : 0;
+  reply.u32(at + out.open_flags, noFlush | keep | passage.flags);
+  reply.u32(at + out.backing_id, passage.backing);
   return fuse_open_out.size;
+}
+
+/** Whether FLUSH has anything to do: at the close of a file that was only read, it is about cluster locks alone. */
+function hasToSay(fs: FileSystem, handle: number, flags: number): boolean {
+  if (fs.policy.locks === 'cluster') return true;
+  return wantsWrite(flags) && (passes(fs, handle) || mayFailAtClose(handle));
 }
 
 const created: Created = { node: 0 as NodeId, handle: -1 };
@@ -89,7 +109,7 @@ function newFile({ request }: Call): { flags: number; mode: number; umask: numbe
 function answerCreated({ reply, fs }: Call, result: number, flags: number): number {
   if (result < 0) return result;
   const entry = putEntry(fs, reply, 0, created.node, fs.stat);
-  return entry + putOpen(fs, reply, fuse_entry_out.size, created.handle, flags);
+  return entry + putOpen(fs, reply, fuse_entry_out.size, created.node, created.handle, flags);
 }
 
 export const READ: Handler = ({ request, reply, fs }) => {
@@ -132,6 +152,8 @@ export const FLUSH: Handler = ({ request, fs }) => {
     dropOwner(fs, request.nodeid, { lo: request.u32(owner), hi: request.u32(owner + 4), pid: 0 });
   }
   const fd = fileHandleOf(fs, request.fileHandle(fuse_flush_in.offsets.fh), request.nodeid);
+  // Nothing tells of what a mapping has changed.
+  if (passes(fs, fd)) fs.outdated(request.nodeid);
   const copy = fd < 0 ? fd : dupCloexec(fd);
   return copy < 0 ? copy : close(copy);
 };
@@ -139,6 +161,7 @@ export const FLUSH: Handler = ({ request, fs }) => {
 export const RELEASE: Handler = ({ request, fs }) => {
   const fd = fileHandleOf(fs, request.fileHandle(fuse_release_in.offsets.fh), request.nodeid);
   if (fd < 0) return fd;
+  settleContent(fs, request.nodeid, fd);
   return fs.policy.locks === 'cluster' ? closeLocked(fs, request.nodeid, fd) : closeHandle(fs, fd);
 };
 

@@ -1,4 +1,4 @@
-// Which requests need a lower layer. They say so before they begin, and are put aside while a layer that hangs or is slow has as many workers
+// Which requests need which lower layers. They say so before they begin, and are put aside while a layer that hangs or is slow has as many workers
 // as it may have (layers/lowerbound.ts); all others are served meanwhile.
 
 import {
@@ -12,29 +12,37 @@ import {
 import { newIdentity } from '../inodes/table.ts';
 import type { FileSystem } from '../layers/filesystem.ts';
 import { PARKED } from '../layers/locking.ts';
+import { type LowerSet, lowerSet } from '../layers/lowerbound.ts';
 import { UPPER } from '../layers/setup.ts';
-import { mayHaveLowerSide } from '../layers/sides.ts';
+import { lowerSides, topSides } from '../layers/sides.ts';
 import { O_ACCMODE, O_RDONLY, O_TRUNC, S_IFDIR } from '../sys/constants.ts';
 import type { Call, Handler } from './call.ts';
 
-type Needs = (call: Call) => boolean;
+type Needs = (call: Call) => LowerSet;
+
+const NOTHING: LowerSet = 0;
 
 const identity = newIdentity();
 
-/** Whether the object that a node shows lies on a lower layer. */
-function liesBelow(fs: FileSystem, node: NodeId): boolean {
-  if (fs.table.type(node) === S_IFDIR) return fs.table.dirFd(node, UPPER) < 0;
-  return fs.table.identity(node, identity) && identity.layer !== UPPER;
+/** Where the object lies that a node shows, if that is below. */
+function shownBelow(fs: FileSystem, node: NodeId): LowerSet {
+  return fs.table.type(node) === S_IFDIR ? topSides(fs, node) : fileBelow(fs, node);
 }
 
-/** Whether any side of a node does. */
-function reachesBelow(fs: FileSystem, node: NodeId): boolean {
-  return fs.table.type(node) === S_IFDIR ? mayHaveLowerSide(fs, node) : liesBelow(fs, node);
+/** Where any side of a node does. */
+function reachesBelow(fs: FileSystem, node: NodeId): LowerSet {
+  return fs.table.type(node) === S_IFDIR ? lowerSides(fs, node) : fileBelow(fs, node);
+}
+
+function fileBelow(fs: FileSystem, node: NodeId): LowerSet {
+  const isBelow = fs.table.identity(node, identity) && identity.layer !== UPPER;
+  return isBelow ? lowerSet(identity.layer) : NOTHING;
 }
 
 function bounded(needs: Needs, changes: (call: Call) => boolean, handler: Handler): Handler {
   return (call) => {
-    const entered = needs(call) ? call.fs.lower.enter(changes(call)) : 0;
+    const layers = needs(call);
+    const entered = layers === NOTHING ? 0 : call.fs.lower.enter(layers, changes(call));
     return entered < 0 ? entered : handler(call);
   };
 }
@@ -44,7 +52,7 @@ const never = () => false;
 
 /** The handler asks for what the node shows. */
 export const showing = (handler: Handler): Handler =>
-  bounded(({ request, fs }) => liesBelow(fs, request.nodeid), never, handler);
+  bounded(({ request, fs }) => shownBelow(fs, request.nodeid), never, handler);
 
 /** It lets a handle go, which nothing may keep from being done. */
 export const releasing = (handler: Handler): Handler => {
@@ -58,7 +66,7 @@ export const changingNode = (handler: Handler): Handler =>
 
 /** It opens a file, which for writing brings it up. */
 export const opening = (handler: Handler): Handler =>
-  bounded(({ request, fs }) => liesBelow(fs, request.nodeid), isForWriting, handler);
+  bounded(({ request, fs }) => shownBelow(fs, request.nodeid), isForWriting, handler);
 
 function isForWriting({ request }: Call): boolean {
   const flags = request.u32(fuse_open_in.offsets.flags);
@@ -67,24 +75,24 @@ function isForWriting({ request }: Call): boolean {
 
 /** It lists a directory, or makes it durable. What has been collected by the first read lies in memory; READDIRPLUS looks each name up besides. */
 export const listing = (handler: Handler): Handler =>
-  bounded(({ request, fs }) => mayHaveLowerSide(fs, request.nodeid), never, handler);
+  bounded(({ request, fs }) => lowerSides(fs, request.nodeid), never, handler);
 
 export const readingOn = (handler: Handler): Handler =>
   bounded(
     ({ request, fs }) =>
-      request.signedInt64(fuse_read_in.offsets.offset) === 0 && mayHaveLowerSide(fs, request.nodeid),
+      request.signedInt64(fuse_read_in.offsets.offset) === 0 ? lowerSides(fs, request.nodeid) : NOTHING,
     never,
     handler,
   );
 
 /** It changes names in the directory. */
 export const naming = (handler: Handler): Handler =>
-  bounded(({ request, fs }) => mayHaveLowerSide(fs, request.nodeid), always, handler);
+  bounded(({ request, fs }) => lowerSides(fs, request.nodeid), always, handler);
 
 /** It names a second directory, `at` in the request. */
 const namingTwo = (handler: Handler, at: number): Handler =>
   bounded(
-    ({ request, fs }) => mayHaveLowerSide(fs, request.nodeid) || mayHaveLowerSide(fs, request.nodeId(at)),
+    ({ request, fs }) => lowerSides(fs, request.nodeid) | lowerSides(fs, request.nodeId(at)),
     always,
     handler,
   );
@@ -95,7 +103,7 @@ export const moving = (handler: Handler): Handler => namingTwo(handler, fuse_ren
 export const linking = (handler: Handler): Handler =>
   bounded(
     ({ request, fs }) =>
-      mayHaveLowerSide(fs, request.nodeid) || liesBelow(fs, request.nodeId(fuse_link_in.offsets.oldnodeid)),
+      lowerSides(fs, request.nodeid) | shownBelow(fs, request.nodeId(fuse_link_in.offsets.oldnodeid)),
     always,
     handler,
   );
@@ -104,8 +112,8 @@ export const linking = (handler: Handler): Handler =>
 export const copying = (handler: Handler): Handler =>
   bounded(
     ({ request, fs }) =>
-      liesBelow(fs, request.nodeid) ||
-      liesBelow(fs, request.nodeId(fuse_copy_file_range_in.offsets.nodeid_out)),
+      shownBelow(fs, request.nodeid) |
+      shownBelow(fs, request.nodeId(fuse_copy_file_range_in.offsets.nodeid_out)),
     never,
     handler,
   );

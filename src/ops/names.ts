@@ -1,5 +1,6 @@
 // Operations on names: LOOKUP and FORGET, making, removing, renaming and linking.
 
+import { ENOENT } from '../../protocol/errno.ts';
 import {
   fuse_batch_forget_in,
   fuse_forget_in,
@@ -18,18 +19,20 @@ import { lookup } from '../layers/lookup.ts';
 import { makeDirectory, makeNode, makeSymlink } from '../layers/make.ts';
 import { removeDirectory, unlink } from '../layers/remove.ts';
 import { rename } from '../layers/rename.ts';
-import { putEntry } from './attr.ts';
+import { isExclusive } from '../layers/setup.ts';
+import { putAbsent, putEntry } from './attr.ts';
 import type { Call, Handler } from './call.ts';
 import { isDots } from './dots.ts';
 
 /** `.` and `..` are asked for by who opens files by handle (EXPORT_SUPPORT). */
 export const LOOKUP: Handler = (call) => {
-  const { request, fs } = call;
+  const { request, reply, fs } = call;
   const name = request.name(0);
-  return answerEntry(
-    call,
-    isDots(name) ? lookupDot(fs, request.nodeid, name.length === 3) : lookup(fs, request.nodeid, name),
-  );
+  if (isDots(name)) return answerEntry(call, lookupDot(fs, request.nodeid, name.length === 3));
+  const node = lookup(fs, request.nodeid, name);
+  // A host that is alone makes every name through its own kernel, which need not ask again for one that is not there.
+  if (node === -ENOENT && isExclusive(fs.policy)) return putAbsent(fs, reply);
+  return answerEntry(call, node);
 };
 
 /** Every successful answer of this form carries one lookup count, which `undo` takes back if the kernel refuses it. */

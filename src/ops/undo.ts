@@ -23,7 +23,9 @@ export function undo({ request, reply, fs }: Call): void {
     case 'MKNOD':
     case 'MKDIR':
     case 'LINK':
-      forget(fs, fuse_entry_out.decode(body, 0).nodeid as NodeId, 1);
+      if (Number(fuse_entry_out.decode(body, 0).nodeid) !== 0)
+        // a name that is not there has none
+        forget(fs, fuse_entry_out.decode(body, 0).nodeid as NodeId, 1);
       break;
     case 'CREATE':
     case 'TMPFILE':

@@ -1,5 +1,5 @@
 // The /dev/fuse descriptor: one whole message in by read(2), one whole message out by write(2), in the buffers of one
-// worker. All workers block in read on the same descriptor; the kernel hands every message to one of them. What the
+// worker. Workers read the same descriptor in turns (readturn.ts); the kernel hands every message to one of them. What the
 // errors mean is fuse_dev_do_read and fuse_dev_do_write in the kernel's fs/fuse/dev.c.
 
 import { EAGAIN, ECONNABORTED, EIO, ENODEV, ENOENT } from '../../protocol/errno.ts';
@@ -20,8 +20,8 @@ export const MESSAGE_SIZE = MAX_WRITE + HEADER_ROOM;
 /** The read side met the orderly end: unmounted, aborted, or (a socket in place of a device) closed by the other side. */
 export const ENDED = 0;
 
-/** One poll of the device takes about half a microsecond. */
-const LOOKS = 40;
+/** How long a worker looks out, in milliseconds: a poll takes half a microsecond, or two where system calls are dear. */
+const LOOK_OUT_MS = 0.02;
 
 const PAGE = 4096;
 
@@ -45,9 +45,14 @@ export class Device {
     this.fd = fd;
   }
 
-  /** Asks for the next message again and again for about 20 µs. It may be another worker's by the time of the `read`. */
-  lookOut(): void {
-    for (let looks = 0; looks < LOOKS; looks++) if (poll(this.fd, POLLIN, 0) !== 0) return;
+  /** Asks for the next message again and again for a moment. @returns whether it was there already */
+  lookOut(): boolean {
+    if (poll(this.fd, POLLIN, 0) !== 0) return true;
+    const until = performance.now() + LOOK_OUT_MS;
+    do {
+      if (poll(this.fd, POLLIN, 0) !== 0) return false;
+    } while (performance.now() < until);
+    return false;
   }
 
   /** Waits for a message, or the end, for so many milliseconds. It may be another worker's by the time of the `read`. */

@@ -1,12 +1,12 @@
 // Keeps the directory descriptors of the inode table within a budget. A descriptor lives as long as the kernel remembers its
-// directory, so the only way to have fewer is to make the kernel forget: a worker that sees the budget passed says so, once, and
+// directory, so the way to have fewer is to make the kernel forget: a worker that sees the budget passed says so, once, and
 // the main thread invalidates the names of the directories that were not used for longest. The kernel drops what it keeps below
 // them, and the FORGETs that follow close the descriptors. (FUSE 7.45's PRUNE takes single nodes, and a directory with
 // anything cached below it is not one that it can drop.)
 
 import type { NodeId } from '../../protocol/index.ts';
 import { type InodeTable, newNameRef } from '../inodes/table.ts';
-import { letGo } from '../layers/forget.ts';
+import { giveUp, letGo } from '../layers/forget.ts';
 import type { Notifier } from './notify.ts';
 import { inodeKey, WorkingDirectories } from './working-directories.ts';
 
@@ -15,6 +15,14 @@ const ROUND = 256;
 
 /** Milliseconds between rounds, for the FORGETs of the last one to arrive. */
 const PAUSE_MS = 2;
+
+/**
+ * Rounds without effect after which directories give up their descriptors though the kernel knows them: by a name that it cannot be told to
+ * forget (an O_PATH descriptor, or what was looked up below it while its own name went), or since somebody has them open.
+ */
+const INSIST = 5;
+/** The same, after so many rounds whose effect was too little. */
+const INSIST_LATER = 20;
 
 /** Rounds without effect after which it rests until the next report: all is in use. */
 const PATIENCE = 100;
@@ -43,6 +51,7 @@ export class Eviction {
   #enough = 0;
   #lowest = 0;
   #idleRounds = 0;
+  #rounds = 0;
 
   constructor(options: EvictionOptions) {
     this.#options = options;
@@ -56,6 +65,7 @@ export class Eviction {
     this.#enough = Math.min(budget * 0.9, exhausted ? table.descriptors() / 2 : budget);
     this.#lowest = Number.POSITIVE_INFINITY;
     this.#idleRounds = 0;
+    this.#rounds = 0;
     letGo(table);
     this.#round();
   }
@@ -77,7 +87,11 @@ export class Eviction {
     }
     // With `handles=keep` the FORGETs of the rounds before ended nothing: names keep what the kernel has let go.
     if (this.#idleRounds > 0) letGo(table);
-    this.#forget(table.oldestDirectories(ROUND));
+    this.#rounds++;
+    const oldest = table.clock.oldest(ROUND);
+    this.#forget(oldest);
+    // They are found again by those who have them; getcwd(2) notices nothing.
+    if (this.#idleRounds >= INSIST || this.#rounds >= INSIST_LATER) giveUp(table, oldest);
     this.#timer = setTimeout(() => this.#round(), PAUSE_MS);
   }
 
@@ -87,7 +101,9 @@ export class Eviction {
     const kept = this.#inUse?.find();
     for (const node of nodes) {
       if (table.presented(node, this.#inode) && kept?.has(inodeKey(this.#inode.lo, this.#inode.hi))) continue;
-      if (table.nameOf(node, this.#name)) notifier.invalidateEntry(this.#name.parent, this.#name.bytes);
+      // What is open would lose its name, and what is looked up in it would keep it in the kernel's memory when it is closed.
+      if (table.openHandles.openCount(node) === 0 && table.nameOf(node, this.#name))
+        notifier.invalidateEntry(this.#name.parent, this.#name.bytes);
     }
   }
 }

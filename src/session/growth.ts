@@ -12,13 +12,19 @@ const TURN_MS = 5;
 /** Looks in succession that must find a shortage. One client's requests overlap for microseconds only. */
 const LOOKS = 2;
 
-/** Descriptors that the start of a worker takes, for its event loop and for what it loads. */
-const OF_A_WORKER = 64;
+/** Descriptors that the start of a worker takes, for its event loop and for what it loads, and of each that is started with it. */
+const OF_ONE = 64;
+const OF_ANOTHER = 16;
+/** Workers that are started at a time, at most. */
+const AT_ONCE = 12;
 
 export interface GrowthOptions {
   readonly occupancy: Occupancy;
   readonly device: number;
-  readonly grow: () => void;
+  /** Whether one more worker would have something to do: not when all cores are busy with those that there are. */
+  readonly isOfUse: () => boolean;
+  /** @param most workers that may be added at once, at least 1: there are descriptors for so many */
+  readonly grow: (most: number) => void;
 }
 
 export class Growth {
@@ -48,7 +54,7 @@ export class Growth {
   }
 
   #look(): void {
-    const { occupancy, device, grow } = this.#options;
+    const { occupancy, device, isOfUse, grow } = this.#options;
     this.#timer = undefined;
     // After the permission to tell, a worker tells of the next time; what came just before it is seen here.
     if (occupancy.waiting > 0) {
@@ -57,19 +63,20 @@ export class Growth {
       this.#short = 0;
     }
     this.#short = poll(device, POLLIN, 0) === POLLIN ? this.#short + 1 : 0;
-    if (this.#short >= LOOKS && hasDescriptors(device)) grow();
+    const most = this.#short >= LOOKS && isOfUse() ? workersFor(device) : 0;
+    if (most > 0) grow(most);
     else this.#next();
   }
 }
 
-/** Whether a worker could be started: one that lacks a descriptor for it would die, and be taken for a bug. */
-function hasDescriptors(device: number): boolean {
+/** How many workers could be started: one that lacks a descriptor for it would die, and be taken for a bug. */
+function workersFor(device: number): number {
   const copies: number[] = [];
-  while (copies.length < OF_A_WORKER) {
+  while (copies.length < OF_ONE + (AT_ONCE - 1) * OF_ANOTHER) {
     const copy = dupCloexec(device);
     if (copy < 0) break;
     copies.push(copy);
   }
   for (const copy of copies) close(copy);
-  return copies.length === OF_A_WORKER;
+  return Math.max(0, Math.floor((copies.length - OF_ONE) / OF_ANOTHER) + 1);
 }

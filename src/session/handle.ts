@@ -17,10 +17,14 @@ import {
   Request,
 } from '../../protocol/index.ts';
 import type { FileSystem } from '../layers/filesystem.ts';
+import { endUse } from '../layers/forget.ts';
 import { PARKED } from '../layers/locking.ts';
 import type { Call, Handler } from '../ops/index.ts';
 import type { RequestSlots } from './interrupt.ts';
 import type { Parker } from './parker.ts';
+
+/** Milliseconds between two lines of one worker about callers who got no descriptor: there may be thousands. */
+const TELL_LACK_MS = 10_000;
 
 /** What the operations floor gives: src/ops, or a test's own. */
 export interface Served {
@@ -56,6 +60,7 @@ export class Exchange implements Call {
   /** The faults that were logged in full already: a bug that every request meets must not fill the log with stacks. */
   readonly #known = new Set<string>();
   #exhausted = false;
+  #toldLack = Number.NEGATIVE_INFINITY;
   readonly #isFree = (node: NodeId) => this.fs.table.isFree(node);
 
   constructor(options: ExchangeOptions) {
@@ -98,6 +103,7 @@ export class Exchange implements Call {
     }
     slots.end(index);
     this.fs.lower.leave();
+    endUse(this.fs.table);
     parker?.done();
     if (debug && answer > 0) this.fs.log.debug('reply', { message: this.#describeReply(answer) });
     return answer;
@@ -150,13 +156,23 @@ export class Exchange implements Call {
   // An operation that fails changes nothing that its being begun again would not, and directories that nobody uses are about to give up theirs.
   #lackDescriptor(parker: Parker | undefined): number {
     this.#exhausted = true;
-    return parker?.waitForDescriptor(this.request.nodeid) ? PARKED : -EMFILE;
+    if (parker?.waitForDescriptor(this.request.nodeid)) return PARKED;
+    this.#tellLack();
+    return -EMFILE;
+  }
+
+  #tellLack(): void {
+    if (performance.now() - this.#toldLack < TELL_LACK_MS) return;
+    this.#toldLack = performance.now();
+    const { table, log } = this.fs;
+    log.warn('no_descriptor', { files: table.openHandles.count, directories: table.descriptors() });
   }
 
   // Interrupts find a request in hand or parked. One that comes between the two is told to come again.
   #park(parker: Parker): number {
     const { slots, index, debug } = this.#options;
     this.fs.lower.leave();
+    endUse(this.fs.table);
     if (slots.end(index)) {
       parker.done();
       return this.reply.finish(this.request, -EINTR);

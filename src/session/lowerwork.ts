@@ -2,15 +2,15 @@
 
 import { EBUSY } from '../../protocol/errno.ts';
 import { PARKED } from '../layers/locking.ts';
-import type { LowerBound } from '../layers/lowerbound.ts';
-import type { LowerPlaces } from './lowerplaces.ts';
+import { type LowerBound, type LowerSet, lowerSet } from '../layers/lowerbound.ts';
+import { ENTERED, type LowerPlaces } from './lowerplaces.ts';
 import type { Parker } from './parker.ts';
 
 export class LowerWork implements LowerBound {
   readonly #places: LowerPlaces;
   readonly #parker: Parker;
   readonly #worker: number;
-  #entered = false;
+  #entered: LowerSet = 0;
   #mayNeed = false;
 
   constructor(places: LowerPlaces, parker: Parker, worker: number) {
@@ -19,25 +19,26 @@ export class LowerWork implements LowerBound {
     this.#worker = worker;
   }
 
-  enter(changes: boolean): number {
-    if (this.#entered) return 0;
-    this.#entered = this.#places.enter(this.#worker, changes);
-    if (this.#entered) return 0;
-    return this.#parker.waitForRoom(changes) ? PARKED : -EBUSY;
+  enter(layers: LowerSet, changes: boolean): number {
+    if ((layers & ~this.#entered) === 0) return 0;
+    const lacks = this.#places.enter(this.#worker, layers, changes);
+    if (lacks !== ENTERED) return this.#parker.waitForRoom(lacks) ? PARKED : -EBUSY;
+    this.#entered |= layers;
+    return 0;
   }
 
   mayNeed(): void {
     this.#mayNeed = true;
   }
 
-  need(): number {
-    return this.#mayNeed ? this.enter(false) : 0;
+  need(layer: number): number {
+    return this.#mayNeed ? this.enter(lowerSet(layer), false) : 0;
   }
 
   leave(): void {
     this.#mayNeed = false;
-    if (!this.#entered) return;
-    this.#entered = false;
+    if (this.#entered === 0) return;
+    this.#entered = 0;
     this.#places.leave(this.#worker);
   }
 }

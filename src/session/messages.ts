@@ -3,6 +3,7 @@
 
 import type { CString, Int64, NodeId } from '../../protocol/index.ts';
 import type { FileSystemSetup } from '../layers/setup.ts';
+import type { PoolMemory } from './memory.ts';
 
 /** The owner of locks that a worker is in the inode table. */
 export function ownerOf(worker: number): number {
@@ -18,15 +19,11 @@ export interface WorkerSetup {
   /** What makes the dialect: a posted object would come without its class. */
   readonly dialect: { readonly minor: number; readonly flags: bigint };
   readonly fs: FileSystemSetup;
-  /** Memory of `RequestSlots`, `Parking`, `LockWaits`, `LowerPlaces`, `LowerWaits` and `Occupancy`. */
-  readonly slots: SharedArrayBuffer;
-  readonly parking: SharedArrayBuffer;
-  readonly lockWaits: SharedArrayBuffer;
-  readonly lowerPlaces: SharedArrayBuffer;
-  readonly lowerWaits: SharedArrayBuffer;
-  readonly occupancy: SharedArrayBuffer;
+  readonly memory: PoolMemory;
   /** Directory descriptors in the inode table from which on workers report `descriptors-short`; undefined: never. */
   readonly descriptorBudget?: number | undefined;
+  /** Milliseconds without a request after which it ends; undefined: never. */
+  readonly patience?: number | undefined;
   /** Print every message to the log. */
   readonly debug: boolean;
 }
@@ -47,6 +44,8 @@ export type WorkerMessage =
   | { readonly kind: 'waiting' }
   /** A signal has come for a request that waits for room on the lower layers. */
   | { readonly kind: 'signalled' }
+  /** It ends, since others have done all the work for a while. */
+  | { readonly kind: 'idle' }
   | { readonly kind: 'ended' }
   /** The device can't be read any more: the session is over. */
   | { readonly kind: 'failed'; readonly errno: number }

@@ -32,7 +32,6 @@ const ALWAYS =
   flag.FUSE_EXPORT_SUPPORT |
   flag.FUSE_BIG_WRITES |
   flag.FUSE_DONT_MASK |
-  flag.FUSE_AUTO_INVAL_DATA |
   flag.FUSE_DO_READDIRPLUS |
   flag.FUSE_READDIRPLUS_AUTO |
   flag.FUSE_ASYNC_DIO |
@@ -44,17 +43,18 @@ const ALWAYS =
   flag.FUSE_SETXATTR_EXT |
   flag.FUSE_HAS_EXPIRE_ONLY;
 
-type Negotiated = Pick<Policy, 'permissions' | 'locks'>;
+type Negotiated = Pick<Policy, 'permissions' | 'locks' | 'passthrough'>;
 
 /** The INIT flags that are wanted for a policy. `exclusive`: no other host writes to the layers. */
-export function wantedFlags({ permissions, locks }: Negotiated, exclusive: boolean): bigint {
+export function wantedFlags({ permissions, locks, passthrough }: Negotiated, exclusive: boolean): bigint {
   let flags = ALWAYS;
   // POSIX_ACL makes the kernel check permissions by itself, which `permissions=layer` is there to avoid.
   if (permissions === 'default') flags |= flag.FUSE_POSIX_ACL;
   // Without these the kernel keeps locks itself, on this host, and asks nobody.
   if (locks === 'cluster') flags |= flag.FUSE_POSIX_LOCKS | flag.FUSE_FLOCK_LOCKS;
-  // A cached symlink has no timeout: another host's change would never be seen.
-  if (exclusive) flags |= flag.FUSE_CACHE_SYMLINKS;
+  // A cached symlink has no timeout: another host's change would never be seen. Another host's write shows in a file's times.
+  flags |= exclusive ? flag.FUSE_CACHE_SYMLINKS : flag.FUSE_AUTO_INVAL_DATA;
+  if (passthrough === 'upper') flags |= flag.FUSE_PASSTHROUGH;
   return flags;
 }
 
@@ -78,7 +78,7 @@ export function openSession(fd: number, flags: bigint, timeoutMs: number = INIT_
       congestionThreshold: 3072,
       timeGran: 1,
       maxPages: MAX_WRITE / 4096,
-      maxStackDepth: 0,
+      maxStackDepth: 1,
     });
     answer(device, request, reply, result);
     if (result.kind === 'agreed') return result.dialect;

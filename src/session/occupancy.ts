@@ -6,8 +6,7 @@
 const WAITING = 0;
 const GROWING = 1;
 const REPORTED = 2;
-const LOOKING = 3;
-const WORDS = 4;
+const WORDS = 3;
 
 /** The state of a pool of workers. */
 export class Occupancy {
@@ -39,15 +38,6 @@ export class Occupancy {
   /** @returns whether this thread is the one that tells, or looks after, a shortage of workers */
   claimGrowth(): boolean {
     return Atomics.compareExchange(this.#words, GROWING, 0, 1) === 0;
-  }
-
-  /** @returns whether this worker is the one that looks out for the next request; call `lookedOut` after. */
-  lookOut(): boolean {
-    return Atomics.compareExchange(this.#words, LOOKING, 0, 1) === 0;
-  }
-
-  lookedOut(): void {
-    Atomics.store(this.#words, LOOKING, 0);
   }
 
   /** Main thread: the next worker that sees all busy may tell it again. */

@@ -3,7 +3,7 @@
 
 import type { NodeId } from '../../protocol/types.ts';
 import { type LockWaits, WANTS_DESCRIPTOR } from './lockwaits.ts';
-import type { LowerPlaces } from './lowerplaces.ts';
+import type { LowerPlaces, Queue } from './lowerplaces.ts';
 import type { LowerWaits } from './lowerwaits.ts';
 import type { Parking } from './parking.ts';
 import type { Places, Unique } from './places.ts';
@@ -86,13 +86,15 @@ export class Parker {
     return this.#place !== NONE;
   }
 
-  /** Whether there is a place for the request in hand to wait for room on the lower layers; `park` it then. */
-  waitForRoom(changes: boolean): boolean {
-    const lower = this.#lower;
-    if (lower === undefined) return false;
-    if (this.#place !== NONE && this.#where === lower.waits) return true;
-    if (!this.#settleIn(lower.waits)) return false;
-    lower.waits.describe(this.#place, changes, this.#pid);
+  /** Whether there is a place for the request in hand to wait for the room that it lacks on lower layers; `park` it then. */
+  waitForRoom(lacks: Queue): boolean {
+    const waits = this.#lower?.waits;
+    if (waits === undefined) return false;
+    if (this.#place === NONE || this.#where !== waits) {
+      if (!this.#settleIn(waits)) return false;
+      waits.describe(this.#place, this.#pid);
+    }
+    waits.queue(this.#place, lacks);
     return true;
   }
 
@@ -141,7 +143,7 @@ export class Parker {
 
   /** Whether a request may go on. Cheap. */
   get hasParked(): boolean {
-    return this.#parking.count > 0 || this.#hasRoom || this.#isDue;
+    return this.#parking.count > 0 || this.#mayGoBelow || this.#isDue;
   }
 
   /** A message has come from the kernel: file locks may be tried for again. */
@@ -160,10 +162,9 @@ export class Parker {
       this.#where = this.#parking;
       this.#place = this.#parking.take(this.#worker, isFree);
     }
-    if (this.#place === NONE && this.#hasRoom && this.#lower !== undefined) {
-      const { waits, places } = this.#lower;
-      this.#where = waits;
-      this.#place = waits.take(this.#worker, places.hasRoom(true));
+    if (this.#place === NONE && this.#mayGoBelow && this.#lower !== undefined) {
+      this.#where = this.#lower.waits;
+      this.#place = this.#lower.waits.take(this.#worker, this.#hasRoom);
     }
     if (this.#place === NONE && this.#isDue) {
       this.#tries++;
@@ -186,10 +187,11 @@ export class Parker {
     return true;
   }
 
-  get #hasRoom(): boolean {
-    const lower = this.#lower;
-    return lower !== undefined && lower.waits.count > 0 && lower.places.hasRoom(false);
+  get #mayGoBelow(): boolean {
+    return this.#lower?.waits.mayGoOn(this.#hasRoom) ?? false;
   }
+
+  readonly #hasRoom = (queue: Queue): boolean => this.#lower?.places.hasRoom(queue) ?? false;
 
   get #isDue(): boolean {
     return this.#tries < MOST_TRIES && (this.#waits.dueIn ?? 1) <= 0;

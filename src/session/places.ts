@@ -11,7 +11,7 @@ const TICKETS = 1;
 const HIGH = 2; // places ever used: nobody looks further
 /** Words of the head from this one on are the derived class's. */
 export const OWN_HEAD = 3;
-const HEAD_WORDS = 16;
+const HEAD_WORDS = 32;
 
 const STATE = 0;
 const WORKER = 1;
@@ -96,8 +96,9 @@ export class Places {
 
   /** From here on anybody may take it; look afterwards. */
   publish(place: number): void {
+    const counter = this.counterOf(place);
     this.step(place, this.state(place), PARKED);
-    Atomics.add(this.words, COUNT, 1);
+    this.#count(counter, 1);
   }
 
   /** Gives a place that this worker has reserved or taken back. */
@@ -160,9 +161,10 @@ export class Places {
 
   /** Takes what was parked when its state was this. @returns false when somebody else was first */
   protected claim(place: number, state: number, worker: number): boolean {
+    const counter = this.counterOf(place);
     if (!this.step(place, state, TAKEN)) return false;
     this.set(place, WORKER, worker);
-    Atomics.sub(this.words, COUNT, 1);
+    this.#count(counter, -1);
     return true;
   }
 
@@ -200,9 +202,20 @@ export class Places {
     return HEAD_WORDS + place * PLACE_WORDS + word;
   }
 
+  /** The word of the head that counts requests such as the one in this place, besides the count of all. */
+  protected counterOf(_place: number): number | undefined {
+    return undefined;
+  }
+
+  #count(counter: number | undefined, by: 1 | -1): void {
+    Atomics.add(this.words, COUNT, by);
+    if (counter !== undefined) Atomics.add(this.words, counter, by);
+  }
+
   #drop(place: number, state: number): boolean {
+    const counter = this.counterOf(place);
     if (!this.step(place, state, FREE)) return false;
-    Atomics.sub(this.words, COUNT, 1);
+    this.#count(counter, -1);
     return true;
   }
 

@@ -1,7 +1,7 @@
 // The workers, seen from the main thread: a few at the start, one more when all are busy and requests wait, up to a
-// limit. A worker that dies is reported, its locks are released, the request that it had in hand is answered EIO (its
-// caller would wait for ever), and it is replaced, a bounded number of times. The pool is over when the last worker has
-// ended.
+// limit; those that waited for a storage end when it is quick again. A worker that dies is reported, its locks are
+// released, the request that it had in hand is answered EIO (its caller would wait for ever), and it is replaced, a
+// bounded number of times. The pool is over when the last worker has ended.
 
 import { Worker } from 'node:worker_threads';
 import { errnoName } from '../../protocol/errno.ts';
@@ -13,14 +13,23 @@ import { LockClock } from './lockclock.ts';
 import { LockWaits } from './lockwaits.ts';
 import { LowerPlaces } from './lowerplaces.ts';
 import { LowerWaits } from './lowerwaits.ts';
+import { allocateMemory, type PoolMemory } from './memory.ts';
 import type { WorkerMessage, WorkerSetup } from './messages.ts';
 import { Occupancy } from './occupancy.ts';
 import { Parking } from './parking.ts';
 import type { Unique } from './places.ts';
+import { ReadTurn } from './readturn.ts';
 import { Reaper } from './reaper.ts';
+import { runnableThreads } from './runnable.ts';
 
 /** How many workers a pool starts with: the second one sees to it that a slow first request holds nobody up. */
 const FIRST_WORKERS = 2;
+
+/**
+ * Milliseconds without a request after which a worker ends, of those beyond the busy ones: each holds some 20 MB. One that starts is slow
+ * at first, so bursts find those of the last one still there.
+ */
+const PATIENCE = 60_000;
 
 /** Replacements in the life of a pool: a bug that kills workers must not become a loop of 40 ms starts. */
 const REPLACEMENTS = 16;
@@ -42,12 +51,13 @@ export interface PoolOptions {
   /** Starts a thread; one that runs `worker.ts` unless a test brings its own. */
   readonly startWorker?: ((setup: WorkerSetup) => Worker) | undefined;
   /** Everything but what differs by worker. */
-  readonly setup: Omit<
-    WorkerSetup,
-    'index' | 'slots' | 'parking' | 'lockWaits' | 'lowerPlaces' | 'lowerWaits' | 'occupancy'
-  >;
+  readonly setup: Omit<WorkerSetup, 'index' | 'patience' | 'memory'>;
   /** At most so many workers, at least 1. */
   readonly threads: number;
+  /** Of these at most so many, unless most of them wait for a storage. */
+  readonly busyThreads?: number | undefined;
+  /** Milliseconds after which one of the others ends that has nothing to do. */
+  readonly patience?: number | undefined;
   readonly log: Log;
   /** A worker is dead: release the locks that it held. @returns false when the session can't go on without it */
   readonly died: (worker: number, thread: number) => boolean;
@@ -59,6 +69,9 @@ export interface PoolOptions {
   readonly message: (message: WorkerMessage) => void;
 }
 
+/** How a worker's thread ended, as far as it has told: `lacking` descriptors to start with, or by an `error` that is in the log. */
+type WorkerEnd = 'orderly' | 'idle' | 'lacking' | 'error';
+
 /** How a pool ended: `undefined` when the device went away, else why no worker is left. */
 export type PoolEnd = Error | undefined;
 
@@ -69,12 +82,8 @@ export class Pool {
   readonly ended: Promise<PoolEnd>;
 
   readonly #options: PoolOptions;
-  readonly #slotMemory: SharedArrayBuffer;
-  readonly #parkingMemory = Parking.allocate();
-  readonly #lockWaitsMemory = LockWaits.allocate();
-  readonly #lowerPlacesMemory: SharedArrayBuffer;
-  readonly #lowerWaitsMemory = LowerWaits.allocate();
-  readonly #occupancyMemory = Occupancy.allocate();
+  readonly #memory: PoolMemory;
+  readonly #readTurn: ReadTurn;
   readonly #slots: RequestSlots;
   readonly #parking: Parking;
   readonly #lockWaits: LockWaits;
@@ -84,6 +93,7 @@ export class Pool {
   readonly #reaper: Reaper;
   readonly #occupancy: Occupancy;
   readonly #growth: Growth;
+  readonly #busyThreads: number;
   readonly #workers: (Worker | undefined)[];
   #replacements = 0;
   #starting = 0;
@@ -101,20 +111,28 @@ export class Pool {
 
   constructor(options: PoolOptions) {
     this.#options = options;
-    this.#slotMemory = RequestSlots.allocate(options.threads);
-    this.#slots = new RequestSlots(this.#slotMemory);
-    this.#parking = new Parking(this.#parkingMemory);
-    this.#lockWaits = new LockWaits(this.#lockWaitsMemory);
-    this.#lowerPlacesMemory = LowerPlaces.allocate(options.threads);
-    this.#lowerPlaces = new LowerPlaces(this.#lowerPlacesMemory);
-    this.#lowerWaits = new LowerWaits(this.#lowerWaitsMemory);
+    const lowers = options.setup.fs.layers.length - 1;
+    const memory = allocateMemory(options.threads, lowers);
+    this.#memory = memory;
+    this.#readTurn = new ReadTurn(memory.readTurn, -1);
+    this.#slots = new RequestSlots(memory.slots);
+    this.#parking = new Parking(memory.parking);
+    this.#lockWaits = new LockWaits(memory.lockWaits);
+    this.#lowerPlaces = new LowerPlaces(memory.lowerPlaces, lowers);
+    this.#lowerWaits = new LowerWaits(memory.lowerWaits);
     this.#reaper = new Reaper(this.#lowerWaits, (request) =>
       options.abandoned(request.uniqueLo, request.uniqueHi),
     );
     this.#lockClock = new LockClock(this.#lockWaits, options.knock);
-    this.#occupancy = new Occupancy(this.#occupancyMemory);
+    this.#occupancy = new Occupancy(memory.occupancy);
     const { device } = options.setup;
-    this.#growth = new Growth({ occupancy: this.#occupancy, device, grow: () => this.#grow() });
+    this.#busyThreads = options.busyThreads ?? options.threads;
+    this.#growth = new Growth({
+      occupancy: this.#occupancy,
+      device,
+      isOfUse: () => this.size < this.#busyThreads || runnableThreads() < this.#busyThreads / 2,
+      grow: (most) => this.#grow(most),
+    });
     this.#workers = new Array(options.threads).fill(undefined);
     this.ready = new Promise((resolve, reject) => {
       this.#resolveReady = resolve;
@@ -140,16 +158,12 @@ export class Pool {
     const setup: WorkerSetup = {
       ...this.#options.setup,
       index,
-      slots: this.#slotMemory,
-      parking: this.#parkingMemory,
-      lockWaits: this.#lockWaitsMemory,
-      lowerPlaces: this.#lowerPlacesMemory,
-      lowerWaits: this.#lowerWaitsMemory,
-      occupancy: this.#occupancyMemory,
+      patience: index < this.#busyThreads ? undefined : (this.#options.patience ?? PATIENCE),
+      memory: this.#memory,
     };
     const worker = (this.#options.startWorker ?? startWorker)(setup);
     const thread = worker.threadId;
-    let orderly = false;
+    let end: WorkerEnd | undefined;
     this.#workers[index] = worker;
     this.#starting++;
     let starting = true;
@@ -161,7 +175,8 @@ export class Pool {
       if (this.#starting === 0 && this.size < this.#options.threads && !this.#ending) this.#growth.watch();
     };
     worker.on('message', (message: WorkerMessage) => {
-      orderly = message.kind === 'ended' || message.kind === 'failed';
+      if (message.kind === 'idle') end = 'idle';
+      else if (message.kind === 'ended' || message.kind === 'failed') end = 'orderly';
       if (message.kind === 'ready') {
         started();
         this.#resolveReady();
@@ -169,27 +184,26 @@ export class Pool {
         this.#receive(message);
       }
     });
-    let lacking = false;
-    let told = false;
     worker.on('error', (error) => {
-      lacking = starting && /\bEMFILE\b/.test(error.message);
-      if (lacking) {
+      if (starting && /\bEMFILE\b/.test(error.message)) {
+        end = 'lacking';
         if (!this.#lacked) this.#options.log.warn('worker_not_started', { reason: 'no descriptors' });
         this.#lacked = true;
         return;
       }
-      told = true;
+      end = 'error';
       this.#death = error;
       this.#options.log.error('worker_died', { worker: index, error: error.stack ?? error.message });
     });
     worker.on('exit', (code) => {
       this.#workers[index] = undefined;
       started();
-      if (!orderly && !lacking && !told && !this.#terminated)
+      if (end === undefined && !this.#terminated)
         this.#options.log.error('worker_died', { worker: index, error: `exit code ${code}` });
-      // It never served. While others do, it is tried again when there is need and there are descriptors.
-      if (lacking && this.size > 0) return;
-      this.#exited(index, orderly ? undefined : thread);
+      // One that never served is tried again, while others do, when there is need and there are descriptors.
+      const isMissed = this.size === 0 || (end !== 'lacking' && end !== 'idle');
+      if (isMissed) this.#exited(index, end === 'orderly' || end === 'idle' ? undefined : thread);
+      else if (end === 'idle' && !this.#ending) this.#growth.watch();
     });
   }
 
@@ -203,6 +217,8 @@ export class Pool {
         break;
       case 'signalled':
         if (!this.#ending) this.#reaper.look();
+        break;
+      case 'idle':
         break;
       case 'ended':
         this.#ending = true;
@@ -218,9 +234,12 @@ export class Pool {
     }
   }
 
-  #grow(): void {
-    const free = this.#workers.indexOf(undefined);
-    if (free >= 0 && !this.#ending) this.#start(free);
+  /** Adds a worker, or, where most wait for a storage, as many as there are: one at a time would take seconds. */
+  #grow(most: number): void {
+    let wanted = this.size < this.#busyThreads ? 1 : Math.min(this.size, most);
+    for (const [index, worker] of this.#workers.entries()) {
+      if (worker === undefined && wanted-- > 0 && !this.#ending) this.#start(index);
+    }
   }
 
   /** Makes the workers end that do not wait for the device. */
@@ -247,6 +266,7 @@ export class Pool {
     this.#answer(this.#lockWaits.abandon(index).filter(isOther));
     this.#answer(this.#lowerWaits.abandon(index).filter(isOther));
     this.#lowerPlaces.leave(index);
+    this.#readTurn.abandon(index);
     // It may have taken the message with it, and what has waited waits on.
     this.#lockWaits.knocked();
     if (!this.#ending) this.#lockClock.look();

@@ -8,6 +8,7 @@ import type { Device } from './device.ts';
 import type { Exchange } from './handle.ts';
 import type { WorkerMessage } from './messages.ts';
 import type { Occupancy } from './occupancy.ts';
+import type { ReadTurn } from './readturn.ts';
 
 const MULTICORE = availableParallelism() > 1;
 
@@ -15,17 +16,28 @@ export interface ServeOptions {
   readonly device: Device;
   readonly exchange: Exchange;
   readonly occupancy: Occupancy;
+  readonly turn: ReadTurn;
   /** Directory descriptors from which on a report is made. */
   readonly descriptorBudget: number;
   /** Tells the main thread. */
   readonly tell: (message: WorkerMessage) => void;
 }
 
+/** What `serve` ends with when this worker is not needed any more. */
+export const IDLE = 'idle';
+
 /**
- * Serves requests until the device ends.
- * @returns `ENDED`, or the negative errno of a read that the session can't go on from
+ * Serves requests until the device ends, or others have done all the work for a while.
+ * @returns `ENDED`, `IDLE`, or the negative errno of a read that the session can't go on from
  */
-export function serve({ device, exchange, occupancy, descriptorBudget, tell }: ServeOptions): number {
+export function serve({
+  device,
+  exchange,
+  occupancy,
+  turn,
+  descriptorBudget,
+  tell,
+}: ServeOptions): number | typeof IDLE {
   const { table } = exchange.fs;
   const report = () => {
     const exhausted = exchange.takeExhausted();
@@ -35,25 +47,39 @@ export function serve({ device, exchange, occupancy, descriptorBudget, tell }: S
   for (;;) {
     takeUpParked(device, exchange);
     report();
-    const dueIn = exchange.dueIn;
-    if (dueIn !== undefined && !device.hasMessage(dueIn)) {
-      exchange.refresh();
+    if (waitUntilDue(device, exchange)) continue;
+    occupancy.wait();
+    if (!turn.await()) {
+      if (occupancy.take()) tell({ kind: 'busy' });
+      return IDLE;
+    }
+    // Whoever looked after the time may be at work on a message now.
+    if (waitUntilDue(device, exchange)) {
+      turn.atWork();
+      if (occupancy.take()) tell({ kind: 'busy' });
       continue;
     }
-    occupancy.wait();
     // Who waits for an answer often asks again at once, and waking a sleeping thread costs more than all that a worker does for a request.
     // One worker at a time therefore stays awake for a moment; where there is a single core, that would only be in the way.
-    if (MULTICORE && occupancy.lookOut()) {
-      device.lookOut();
-      occupancy.lookedOut();
-    }
+    if (MULTICORE && turn.lookOut()) turn.lookedOut(device.lookOut());
     const length = device.read();
+    if (length > 0) turn.taken();
+    else turn.end();
     if (occupancy.take() && length > 0) tell({ kind: 'busy' });
     if (length <= 0) return length;
     exchange.refresh();
     respond(device, exchange, length);
+    turn.done();
     report();
   }
+}
+
+/** Waits for a message while requests lie parked whose time comes. @returns whether it has come, before any message */
+function waitUntilDue(device: Device, exchange: Exchange): boolean {
+  const { dueIn } = exchange;
+  if (dueIn === undefined || device.hasMessage(dueIn)) return false;
+  exchange.refresh();
+  return true;
 }
 
 function respond(device: Device, exchange: Exchange, length: number): void {

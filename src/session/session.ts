@@ -23,6 +23,7 @@ export interface SessionOptions {
   readonly fs: FileSystemSetup;
   /** At most so many worker threads, at least 1. */
   readonly threads: number;
+  readonly busyThreads?: PoolOptions['busyThreads'];
   /** Print every message to the log (level debug). */
   readonly debug: boolean;
   /** No other host writes to the layers (`cache=exclusive`): the kernel may keep symlinks. */
@@ -78,7 +79,7 @@ export class Session {
   #stops = 0;
 
   constructor(options: SessionOptions, dialect: Dialect) {
-    const { device, fs, threads, debug } = options;
+    const { device, fs, threads, busyThreads, debug } = options;
     this.dialect = dialect;
     this.#options = options;
     this.#log = new Log(fs.log, fs.logLevel);
@@ -94,6 +95,7 @@ export class Session {
     this.#pool = new Pool({
       setup: { device, fs, debug, dialect: { minor, flags }, descriptorBudget: budget },
       threads,
+      busyThreads,
       startWorker: options.startWorker,
       log: this.#log,
       died: (worker, thread) => this.#bury(worker, thread),

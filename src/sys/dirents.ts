@@ -1,4 +1,5 @@
 // Directory listings as getdents64(2) packs them, walked in place.
+import { ENOENT } from '../../protocol/errno.ts';
 import { type Int64, int64 } from '../../protocol/types.ts';
 import { getdents } from './fd.ts';
 
@@ -69,7 +70,8 @@ export function eachDirent(fd: number, visit: (entry: DirentCursor) => boolean):
   const cursor = new DirentCursor(new Uint8Array(BUFFER));
   for (;;) {
     const count = getdents(fd, cursor.bytes);
-    if (count <= 0) return count;
+    // As readdir(3) has it: a directory that was removed has nothing in it.
+    if (count <= 0) return count === -ENOENT ? 0 : count;
     cursor.load(count);
     while (cursor.next()) if (!cursor.isDot && !visit(cursor)) return 0;
   }

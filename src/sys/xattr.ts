@@ -76,3 +76,13 @@ export function lremovexattr(path: CString, name: CString): number {
 export function fremovexattr(fd: number, name: CString): number {
   return outcome(c_fremovexattr(fd, terminated(name)));
 }
+
+/** The names, with their NULs, in what `listxattr` gave: views of `list`. @param length of it, or a negative errno: then there are none */
+export function* xattrNames(list: Uint8Array, length: number): Generator<Uint8Array> {
+  for (let start = 0; start < length; ) {
+    const end = list.indexOf(0, start) + 1;
+    if (end === 0 || end > length) return;
+    yield list.subarray(start, end);
+    start = end;
+  }
+}

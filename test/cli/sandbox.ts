@@ -12,7 +12,7 @@ const USER = 65534;
 const NAMESPACES: string = 'unshare';
 
 const program = fileURLToPath(new URL('../../bin/migratefs.js', import.meta.url));
-const built = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url));
+const built = fileURLToPath(new URL('../../dist/program/main.js', import.meta.url));
 
 export interface Case {
   /** Shell lines before the command, as root. */

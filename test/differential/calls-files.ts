@@ -31,6 +31,7 @@ import { EMPTY } from '../../src/sys/cstring.ts';
 import { fallocate, fsync, ftruncate, lseek, open, pread, pwrite, read, write } from '../../src/sys/fd.ts';
 import { procPath, statx, truncate } from '../../src/sys/path.ts';
 import { Stat } from '../../src/sys/stat.ts';
+import { isAsked } from '../mounted/mount-options.ts';
 import type { CallRow } from './calls.ts';
 import { salted } from './layout.ts';
 import { say } from './side.ts';
@@ -56,6 +57,9 @@ function isDirectory(fd: number): boolean {
 function hasSetId(fd: number): boolean {
   return statx(fd, EMPTY, AT_EMPTY_PATH, STATX_BASIC_STATS, stat) === 0 && (stat.mode & 0o6000) !== 0;
 }
+
+/** Where the kernel writes by itself, root's writes take the bits too (docs/semantics.md, passthrough). */
+const losesSetId = (fd: number): boolean => isAsked('passthrough=upper') && hasSetId(fd);
 
 const EXTRA = [
   O_TRUNC,
@@ -133,7 +137,9 @@ export const fileCalls = {
     weight: 7,
     make: (g) => ({ slots: [g.used()], numbers: [g.length(), g.random.below(251)] }),
     run: (side, { slots: [slot], numbers: [length = 0, salt = 0] }) =>
-      side.slot(slot, (fd) => say(write(fd, salted(salt, length), length))),
+      side.slot(slot, (fd) =>
+        losesSetId(fd) ? 'a set-id file' : say(write(fd, salted(salt, length), length)),
+      ),
   },
   pwrite: {
     weight: 7,
@@ -142,7 +148,9 @@ export const fileCalls = {
       numbers: [g.length(), g.random.chance(2) ? -1 : g.offset(), g.random.below(251)],
     }),
     run: (side, { slots: [slot], numbers: [length = 0, offset = 0, salt = 0] }) =>
-      side.slot(slot, (fd) => say(pwrite(fd, salted(salt, length), length, offset))),
+      side.slot(slot, (fd) =>
+        losesSetId(fd) ? 'a set-id file' : say(pwrite(fd, salted(salt, length), length, offset)),
+      ),
   },
   lseek: {
     weight: 2,

@@ -98,7 +98,7 @@ const roles = {
           table.nameOf(dir, ref);
           table.path(dir, path);
           table.handles(dir, list);
-          table.oldestDirectories(3);
+          table.clock.giveUp(table.clock.oldest(3), closing);
           break;
         case 13: {
           if (table.lockNode(dir, index + 1, never) !== 0) break;

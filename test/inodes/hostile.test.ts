@@ -65,14 +65,13 @@ t.test('ids that are not, or no longer, nodes', async (t) => {
     t.equal(table.setDir(id, 0, 5, 0, 1, 0), -ESTALE);
     t.equal(table.adoptDir(id, 0, 5, 0, 1, 0), -ESTALE);
     t.notOk(table.dirIdentity(id, 0, newIdentity()));
-    t.equal(table.clearDir(id, 0), -1);
     t.equal(table.checkedAt(id), 0);
     table.setCheckedAt(id, 5);
     t.notOk(table.pin(id, 5));
     t.equal(table.pinned(id), -1);
     t.equal(table.openHandle(5, id, 0, 1), -ESTALE);
     t.equal(table.handles(id, new Int32Array(4)), 0);
-    t.equal(table.openCount(id), 0);
+    t.equal(table.openHandles.openCount(id), 0);
     t.equal(table.lockNode(id, 1, never), -ESTALE);
     t.notOk(table.tryLockNode(id, 1));
     t.notOk(table.unlockNode(id, 1));

@@ -86,7 +86,7 @@ t.test('a number that one object goes on under is not shown for another', async 
 });
 
 t.test('when the map is full', async (t) => {
-  const table = smallTable(150_000);
+  const table = smallTable(170_000);
   let count = 0;
   while (table.remember(0, count, 0, count, 5) === 0) count++;
   t.ok(count > 100);

@@ -40,7 +40,7 @@ await mountTest(
   'the exerciser is right about the storage itself',
   { root: true, backing: 'ext4', needs: ['gcc'], timeout: limit(120_000) },
   async (t, m) => {
-    const program = compiled('exerciser', m.dir);
+    const program = compiled('long/exerciser', m.dir);
     const seed = seedOf();
     for (const each of [seed, seed + 1]) {
       must(program, ['lay', m.upper, 'x', `${each}`]);

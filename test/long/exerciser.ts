@@ -3,6 +3,7 @@
 
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Test } from 'tap';
 import { cleanEnv, type Mounted, must } from '../mounted/support.ts';
@@ -15,11 +16,12 @@ export const lasting = (usual: number): number => Number(seconds ?? usual);
 /** The first of the seeds of a run: a new one, or the same each time where a test must. */
 export const seedOf = (usual = 1 + Math.floor(Math.random() * 1e9)): number => Number(seed ?? usual);
 
-/** Compiles `test/long/NAME.c`. @returns the program's path, in `dir` */
+/** Compiles `test/NAME.c`. @returns the program's path, in `dir` */
 export function compiled(name: string, dir: string): string {
-  const source = fileURLToPath(new URL(`../../test/long/${name}.c`, import.meta.url));
-  must('gcc', ['-O1', '-o', `${dir}/${name}`, source]);
-  return `${dir}/${name}`;
+  const source = fileURLToPath(new URL(`../../test/${name}.c`, import.meta.url));
+  const program = `${dir}/${basename(name)}`;
+  must('gcc', ['-O1', '-o', program, source]);
+  return program;
 }
 
 /** Runs a program to its end. @returns 'ok', or its status and what it has said */
@@ -54,7 +56,7 @@ export class ContentRun {
 
   /** Makes the files, before the mount. @param dir for the program. */
   lay(dir: string, layers: readonly string[]): void {
-    const program = compiled('exerciser', dir);
+    const program = compiled('long/exerciser', dir);
     for (const [i, name] of this.#names.entries()) {
       // The old storage has three of four.
       const layer = layers[i % 4 === 3 ? 0 : 1 + (i % (layers.length - 1))];

@@ -212,7 +212,7 @@ await mountTest(
   (t, m) => {
     const [several, bricks, mnt] = [`${m.dir}/several`, `${m.dir}/bricks`, `${m.dir}/merged`];
     for (const dir of [several, bricks, mnt]) mkdirSync(dir);
-    const volume = new Volume(`${m.dir}/volume`, bricks, `${m.dir}/pids`, ['one', 'two', 'three']);
+    const volume = new Volume(`${m.dir}/volume`, bricks, `${m.dir}/pids`, { names: ['one', 'two', 'three'] });
     appendFileSync(`${m.dir}/mounts`, `${several}\n${mnt}\n`);
     volume.mount(several);
     const mount = (options: string) => {

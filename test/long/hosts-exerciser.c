@@ -4,6 +4,8 @@
 //
 //   hosts-exerciser lay DIR ID               makes the files that process ID begins with
 //   hosts-exerciser run DIR ID SEED SECONDS  works with them
+//   hosts-exerciser own DIR ID SEED SECONDS  works with its own names alone
+//   hosts-exerciser look DIR ID SEED SECONDS only looks at everybody's
 //
 // On standard output: what was done to shared names, one line each (small letters: nobody knows whether it was done), and at the end its own
 // names. Exit status 0: nothing unexpected; 3: the mount has died under it; 1: what it was is on standard error.
@@ -61,9 +63,17 @@ static int slot_is_possible(int slot) { return slot < SHARED * LOOSE || parent[(
 
 static void dir_path(int dir, int in, int with, char *into) { sprintf(into, "d%d/p%s-dir%d.%d", in, id, dir, with); }
 
+// What was done to own names, for who looks at a failure.
+enum { PAST = 60 };
+static char past[PAST][sizeof doing];
+static unsigned long done;
+
+static void remember(void) { strcpy(past[done++ % PAST], doing); }
+
 static void fail(const char *what, int error) {
   fprintf(stderr, "hosts-exerciser: process %s, seed %llu, operation %lu, %s: %s: %s\n", id, (unsigned long long)seed, operation, doing, what,
           strerror(error));
+  for (unsigned long i = done > PAST ? done - PAST : 0; i < done; i++) fprintf(stderr, "  %s\n", past[i % PAST]);
   exit(1);
 }
 
@@ -128,10 +138,17 @@ static void compare(const char *path, struct object *it) {
   ssize_t got = read(fd, data, sizeof data);
   must(got < 0 ? -1 : 0, 0);
   close(fd);
-  if (got != it->length || memcmp(data, it->data, (size_t)got)) fail("other content", 0);
+  int same = 0;
+  while (same < got && same < it->length && data[same] == it->data[same]) same++;
+  if (got != it->length || same != got) {
+    fprintf(stderr, "%s: inode %lu, %ld bytes of %d are read, the size is %ld, they differ from %d on: %.20s, not %.20s\n", path, st.st_ino, (long)got,
+            it->length, (long)st.st_size, same, data + same, it->data + same);
+    fail("other content", 0);
+  }
   if (st.st_size != it->length) fail("other size", 0);
   if ((int)(st.st_mode & 07777) != it->mode) fail("other mode", 0);
-  if ((int)st.st_nlink != it->links) {
+  // The last name that is given to a copy counts twice until it has left the old storage.
+  if ((int)st.st_nlink != it->links && (int)st.st_nlink != it->links + 1) {
     sprintf(doing + strlen(doing), " has %d links, not %d", (int)st.st_nlink, it->links);
     fail("other links", 0);
   }
@@ -152,6 +169,7 @@ static void own_file(void) {
   struct object *it = slots[from];
   int there = it ? 0 : ENOENT, what = (int)below(16), fd, at;
   sprintf(doing, "own %d %s %s", what, a, b);
+  remember();
   touched[0] = from;
   touched[1] = to;
   switch (what) {
@@ -227,6 +245,7 @@ static void own_directory(void) {
   dir_path(dir, in, with, b);
   if (parent[dir] < 0) {
     sprintf(doing, "mkdir %s", b);
+    remember();
     must(mkdir(b, 0750), 0);
     parent[dir] = in;
     label[dir] = with;
@@ -234,10 +253,12 @@ static void own_directory(void) {
     dir_path(dir, parent[dir], label[dir], a);
     if (below(3) == 0) {
       sprintf(doing, "rmdir %s", a);
+      remember();
       must(rmdir(a), is_empty(dir) ? 0 : ENOTEMPTY);
       if (is_empty(dir)) parent[dir] = -1;
     } else {
       sprintf(doing, "rename %s %s", a, b);
+      remember();
       must(rename(a, b), 0);
       parent[dir] = in;
       label[dir] = with;
@@ -332,7 +353,7 @@ static void look(void) {
   closedir(dir);
 }
 
-/** What a process begins with: every other name of its own, the first two one file; and one of its directories. */
+/** What a process begins with: every other name of its own, the first two in each shared directory one file; and one of its directories. */
 static void begin(int laying) {
   char path[PATH];
   for (int dir = 0; dir < OWN_DIRS; dir++) parent[dir] = -1;
@@ -353,11 +374,13 @@ static void begin(int laying) {
     must(write(fd, it->data, (size_t)it->length) == it->length ? 0 : -1, 0);
     close(fd);
   }
-  char other[PATH];
-  slot_path(0, path);
-  slot_path(1, other);
-  (slots[1] = slots[0])->links = 2;
-  if (laying) must(link(path, other), 0);
+  for (int slot = 0; slot < SHARED * LOOSE; slot += LOOSE) {
+    char other[PATH];
+    slot_path(slot, path);
+    slot_path(slot + 1, other);
+    (slots[slot + 1] = slots[slot])->links = 2;
+    if (laying) must(link(path, other), 0);
+  }
 }
 
 int main(int count, char **words) {
@@ -373,14 +396,15 @@ int main(int count, char **words) {
   state = seed * 2654435761u + 88172645463325252ull;
   begin(0);
   time_t end = time(NULL) + atoi(words[5]);
+  int works = strcmp(words[1], "look") != 0, shares = strcmp(words[1], "own") != 0;
   for (operation = 0; time(NULL) < end; operation++) {
-    unsigned what = below(20);
-    if (what < 9) own_file();
+    unsigned what = below(works ? shares ? 20 : 10 : 1);
+    if (!works || what == 19) look();
+    else if (what < 9) own_file();
     else if (what < 10) own_directory();
-    else if (what < 19) shared();
-    else look();
+    else shared();
   }
-  list_own();
+  if (works) list_own();
   fprintf(stderr, "%lu operations\n", operation);
   return 0;
 }

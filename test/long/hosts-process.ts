@@ -11,6 +11,8 @@ export interface Exercise {
   id: string;
   seed: number;
   seconds: number;
+  /** All that it can by default, its own names alone, or nothing but looks at everybody's. */
+  does?: 'run' | 'own' | 'look';
 }
 
 export interface Exercised {
@@ -30,9 +32,9 @@ export function layOwn(program: string, root: string, id: string): void {
   must('setpriv', [`--reuid=${uid}`, `--regid=${gid}`, '--clear-groups', '--', program, 'lay', root, id]);
 }
 
-export function exercise({ program, root, id, seed, seconds }: Exercise): Promise<Exercised> {
+export function exercise({ program, root, id, seed, seconds, does = 'run' }: Exercise): Promise<Exercised> {
   return new Promise((done, failed) => {
-    const args = ['run', root, id, `${seed}`, `${seconds}`];
+    const args = [does, root, id, `${seed}`, `${seconds}`];
     const child = spawn(program, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: cleanEnv(),

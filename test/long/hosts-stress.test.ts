@@ -1,6 +1,6 @@
 // Hosts that do anything at all in one tree at the same time, from several processes of different users: what each was told it has done is what is there in
 // the end, all hosts see the same, and nothing is left half-way. It goes in rounds, each in a tree that begins on the old storage. In the second
-// test the daemon of one host is killed in each round. MIGRATEFS_HOSTS_STRESS_SECONDS says how long each takes.
+// test the daemon of one host is killed in each round. MIGRATEFS_HOSTS_STRESS_SECONDS says how long each takes, MIGRATEFS_HOSTS_BACKING on what if not ext4.
 
 import {
   chmodSync,
@@ -9,18 +9,21 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   unlinkSync,
   writeFileSync,
 } from 'node:fs';
+import { basename, dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
-import { list } from '../mounted/hosts.ts';
+import { BACKING, list } from '../mounted/hosts.ts';
 import { mountOther, type OtherHost } from '../mounted/second.ts';
 import { type Mounted, type MountTestOptions, mountTest, treeDigest } from '../mounted/support.ts';
 import { compiled, seedOf } from './exerciser.ts';
 import { Answers, faultsOfOwn, faultsOfShared, strangers } from './hosts-model.ts';
 import { exercise, layOwn } from './hosts-process.ts';
-import { resident, scaled } from './support.ts';
+import { checkKept, type Kept, kept } from './kept.ts';
+import { scaled } from './support.ts';
 import { mergedDigest } from './tree.ts';
 
 const { MIGRATEFS_HOSTS_STRESS_SECONDS: seconds } = process.env;
@@ -64,45 +67,63 @@ const rounds = Array.from({ length: ROUNDS }, (_, round) => `r${round}`);
 
 const options: MountTestOptions = {
   root: true,
-  backing: 'ext4',
+  backing: BACKING === 'dir' ? 'ext4' : BACKING,
   needs: ['gcc'],
   options: 'cache=none',
   timeout: ROUNDS * ROUND * 4000 + 240_000,
   prepare: ({ upper, lower }) => {
-    const program = compiled('hosts-exerciser', `${upper}/..`);
+    const program = compiled('long/hosts-exerciser', `${upper}/..`);
     for (const round of rounds) lay(program, [upper, ...lower], round);
   },
 };
 
-interface Kept {
-  kilobytes: number;
-  descriptors: number;
+/** What tells how it came: what lies in the layers, what waits in the link index, and what the journals say. @param layers of a round */
+function evidence(layers: string[]): string[] {
+  const [upper = ''] = layers;
+  const kept = layers.flatMap((layer) =>
+    (readdirSync(layer, { recursive: true, encoding: 'utf8' }) as string[])
+      .filter((name) => /^d\d\/s\d$/.test(name))
+      .map((name) => {
+        const { ino, nlink, ctimeMs } = statSync(`${layer}/${name}`);
+        const content = readFileSync(`${layer}/${name}`, 'latin1');
+        return `${layer}/${name} inode ${ino} links ${nlink} changed ${ctimeMs}: ${JSON.stringify(content.slice(0, 60))}`;
+      }),
+  );
+  const journal = `${dirname(upper)}/.migratefs/journal`;
+  const round = `"/${basename(upper)}/`;
+  const records = list(journal).flatMap((name) =>
+    readFileSync(`${journal}/${name}`, 'latin1')
+      .split('\n')
+      .filter((line) => line.includes(round) && /\/d\d\/s\d"/.test(line)),
+  );
+  const waiting = layers.flatMap((layer) => {
+    const links = `${dirname(layer)}/.migratefs/links`;
+    const names = existsSync(links) ? readdirSync(links, { recursive: true, encoding: 'utf8' }) : [];
+    return names.map((name) => `${links}/${name} inode ${statSync(`${links}/${name}`).ino}`);
+  });
+  return [...kept, ...waiting, ...records.sort()];
 }
 
-const kept = (pid: number): Kept => ({
-  kilobytes: resident(pid),
-  descriptors: readdirSync(`/proc/${pid}/fd`).length,
-});
-
-/** What must be true of a round's tree. @param back lines of the logs that tell of removed files which are there still */
+/** What must be true of a round's tree. @param told lines of the logs, which tell of removed files that are there still */
 function checkRound(
   t: Test,
   hosts: string[],
   layers: string[],
   answers: Answers,
   died: ReadonlySet<string>,
-  back: number,
+  told: readonly string[],
 ): void {
   const faults = hosts.map((root) => [
     ...faultsOfOwn(root, answers),
     ...strangers(root, answers, died),
-    ...faultsOfShared(root, answers, back),
+    ...faultsOfShared(root, answers, told.length),
   ]);
-  t.same(
+  const right = t.same(
     faults,
     hosts.map(() => []),
     'all hosts have what was answered',
   );
+  if (!right) for (const line of [...evidence(layers), ...told]) t.comment(line);
   const [first = '', ...others] = hosts;
   const seen = treeDigest(first);
   for (const root of others) t.same(treeDigest(root), seen, 'they show the same');
@@ -121,17 +142,15 @@ function checkEnd(t: Test, m: Mounted, others: OtherHost[]): void {
     [],
     'nothing wrong in the logs',
   );
+  const inUse = logs.filter((line) => line.includes('event=deleted_file_in_use')).length;
   for (const layer of [m.upper, ...m.lower]) {
     t.same(list(`${layer}/.migratefs/work`), [], 'nothing is left in work');
     t.same(list(`${layer}/.migratefs/intents`), [], 'nothing is left in intents');
     const slots = `${layer}/.migratefs/slots`;
     // A living daemon has one for each worker: empty when nothing is under way.
     const isSettled = (name: string) => readFileSync(`${slots}/${name}`, 'latin1').startsWith('\n');
-    t.same(
-      list(slots).filter((name) => !isSettled(name)),
-      [],
-      'every slot is settled',
-    );
+    const unsettled = list(slots).filter((name) => !isSettled(name) && !name.startsWith('publishing-'));
+    t.ok(unsettled.length <= inUse, `every slot is settled, but for copies in use (${inUse}): ${unsettled}`);
   }
 }
 
@@ -141,19 +160,11 @@ function removeRound(t: Test, hosts: string[], layers: string[], by: number): vo
   t.same([...hosts, ...layers].filter(existsSync), [], 'nothing is left of a tree that was removed');
 }
 
-/** A soak does not swell a daemon: what it had after a third of the rounds, or little more, is what it has in the end. */
-function checkKept(t: Test, pids: number[], before: Kept[]): void {
-  for (const [i, was] of before.entries()) {
-    const { kilobytes, descriptors } = kept(pids[i] as number);
-    t.ok(kilobytes < was.kilobytes + 100_000, `${was.kilobytes} kB, then ${kilobytes} kB`);
-    t.ok(descriptors < was.descriptors + 20, `${was.descriptors} descriptors, then ${descriptors}`);
-  }
-}
-
 async function mountOthers(t: Test, m: Mounted): Promise<OtherHost[]> {
   const others: OtherHost[] = [];
   for (let host = 1; host < HOSTS; host++) {
-    others.push(await mountOther(t, m, `host${host}`, options.options as string));
+    const name = `host${host}`;
+    others.push(await mountOther(t, m, name, options.options as string, { host: name }));
   }
   return others;
 }
@@ -171,6 +182,7 @@ await mountTest(t, 'hosts in one tree', options, async (t, m) => {
   const hosts = [m.mnt, ...others.map(({ mnt }) => mnt)];
   const pids = [m.daemonPid, ...others.map(({ pid }) => pid)];
   let before: Kept[] = [];
+  let removed = 0;
   for (const [i, round] of rounds.entries()) {
     if (i === Math.ceil(ROUNDS / 3)) before = pids.map(kept);
     const answers = laid();
@@ -179,14 +191,19 @@ await mountTest(t, 'hosts in one tree', options, async (t, m) => {
       t.equal(status, 0, said);
       answers.add(output);
     }
-    const back = reported([m.log(), ...others.map((other) => other.log())]).length;
+    const told = reported([m.log(), ...others.map((other) => other.log())]);
     const layers = [m.upper, ...m.lower].map((layer) => `${layer}/${round}`);
-    checkRound(t, roots, layers, answers, new Set(), back);
-    t.ok(answers.removed > 0, `${answers.files.size} shared files, ${answers.removed} removed`);
+    checkRound(t, roots, layers, answers, new Set(), told);
+    t.comment(`${answers.files.size} shared files, ${answers.removed} removed`);
+    removed += answers.removed;
     removeRound(t, roots, layers, i % HOSTS);
   }
-  checkKept(t, pids, before);
+  t.ok(removed > 0, 'shared files were removed');
+  await checkKept(t, pids, hosts, before);
   checkEnd(t, m, others);
+  for (const layer of [m.upper, ...m.lower]) {
+    t.same(list(`${layer}/.migratefs/links`), [], 'nothing waits for names that are gone');
+  }
 });
 
 await mountTest(t, 'a host whose daemon is killed in each round', options, async (t, m) => {
@@ -201,7 +218,7 @@ await mountTest(t, 'a host whose daemon is killed in each round', options, async
     await sleep(500 + Math.random() * (ROUND - 2) * 1000);
     await m.kill9();
     for (const { status, output, said } of await Promise.all(victims)) {
-      t.equal(status, 3, said);
+      t.ok(status === 3 || status === 0, said); // on a slow machine it may be over before that
       answers.add(output);
     }
     await m.remount();
@@ -209,12 +226,12 @@ await mountTest(t, 'a host whose daemon is killed in each round', options, async
       t.equal(status, 0, said);
       answers.add(output);
     }
-    const back = reported([m.log(), ...others.map((other) => other.log())]).length;
+    const told = reported([m.log(), ...others.map((other) => other.log())]);
     const layers = [m.upper, ...m.lower].map((layer) => `${layer}/${round}`);
-    checkRound(t, roots, layers, answers, new Set(IDS.slice(0, PROCESSES)), back);
+    checkRound(t, roots, layers, answers, new Set(IDS.slice(0, PROCESSES)), told);
     removeRound(t, roots, layers, i % HOSTS);
   }
-  checkKept(t, pids, before);
+  await checkKept(t, pids, [m.mnt, ...others.map(({ mnt }) => mnt)], before);
   checkEnd(t, m, others);
 });
 
@@ -223,7 +240,7 @@ await mountTest(
   'the exerciser is right about the storage itself, and sees what is wrong',
   { root: true, backing: 'ext4', needs: ['gcc'] },
   async (t, m) => {
-    const program = compiled('hosts-exerciser', m.dir);
+    const program = compiled('long/hosts-exerciser', m.dir);
     lay(program, [m.upper, m.upper], 'r');
     const root = `${m.upper}/r`;
     const answers = laid();

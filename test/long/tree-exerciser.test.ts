@@ -38,7 +38,7 @@ await mountTest(
   'the exerciser is right about the storage itself',
   { root: true, backing: 'ext4', needs: ['gcc'] },
   async (t, m) => {
-    const program = compiled('tree-exerciser', m.dir);
+    const program = compiled('long/tree-exerciser', m.dir);
     must(program, ['lay', m.upper, `${seedOf()}`, '300']);
     const runs = [1, 2, 3].map((i) => ran(program, ['run', m.upper, seedOf() + i, 5, 0], 60_000));
     t.same(await Promise.all(runs), ['ok', 'ok', 'ok']);

@@ -55,7 +55,7 @@ export class TreeRun {
 
   /** Makes the parts, before the mount. @param dir for the program. */
   lay(dir: string, layers: readonly string[]): void {
-    const program = compiled('tree-exerciser', dir);
+    const program = compiled('long/tree-exerciser', dir);
     for (const [i, layer] of layers.entries())
       must(program, ['lay', layer, `${this.#seed + 1000 + i}`, '300']);
   }

@@ -17,13 +17,13 @@ const parse = (more: string, caller = ROOT) => parseOptions(`${LAYERS},${more}`,
 t.test('what is given', async (t) => {
   // biome-ignore format: a table
   const cases: [string, Partial<MountOptions>][] = [
-    ['', { lower: ['/a'], upper: '/b', metadata: 'layer', xattrs: 'strict', permissions: 'default', cache: 'shared', locks: 'local', handles: 'forget', threads: 8, inodeMemory: 8 * 2 ** 30, flags: 0, readOnly: false, autoUnmount: false, nonempty: false, allowOther: true, fsname: undefined, logFile: undefined, kernel: [] }],
+    ['', { lower: ['/a'], upper: '/b', metadata: 'layer', xattrs: 'strict', permissions: 'default', cache: 'shared', locks: 'local', handles: 'forget', passthrough: 'off', threads: 24, busyThreads: 8, inodeMemory: 8 * 2 ** 30, flags: 0, readOnly: false, autoUnmount: false, nonempty: false, allowOther: true, fsname: undefined, logFile: undefined, kernel: [] }],
     ['lower=drain,locks=local,subtype=migratefs', { cache: 'shared' }],
     ['locks=cluster', { locks: 'cluster' }],
     ['metadata=copyup,xattrs=best-effort,cache=exclusive', { metadata: 'copyup', xattrs: 'best-effort', cache: 'exclusive' }],
     ['permissions=layer', { permissions: 'layer', cache: 'none' }],
     ['permissions=layer,cache=none', { permissions: 'layer', cache: 'none' }],
-    ['threads=1', { threads: 1 }], ['threads=64', { threads: 64 }], ['threads=08', { threads: 8 }],
+    ['threads=1', { threads: 1, busyThreads: 1 }], ['threads=64', { threads: 64, busyThreads: 64 }], ['threads=08', { threads: 8 }],
     ['inode-memory=64M', { inodeMemory: 64 * 2 ** 20 }], ['inode-memory=1t', { inodeMemory: 2 ** 40 }],
     ['log-file=/var/log/a\\,b', { logFile: '/var/log/a,b' }],
     ['fsname=old\\\\and\\,new=both', { fsname: 'old\\and,new=both' }],
@@ -43,8 +43,8 @@ t.test('what is given', async (t) => {
   for (const [text, expected] of cases) t.match(parse(text), expected, text);
 });
 
-t.test('the number of threads follows the cores, within bounds', async (t) => {
-  const counts = [1, 2, 3, 8, 64].map((cores) => parseOptions(LAYERS, { root: true, cores }).threads);
+t.test('the number of busy threads follows the cores, within bounds', async (t) => {
+  const counts = [1, 2, 3, 8, 64].map((cores) => parseOptions(LAYERS, { root: true, cores }).busyThreads);
   t.same(counts, [4, 4, 6, 16, 16]);
 });
 

@@ -6,8 +6,22 @@ import { tmpdir } from 'node:os';
 import { Volume } from './gluster.ts';
 import { has, isRoot, must, run } from './tools.ts';
 
-/** `-quota`: with quotas of users and projects. */
-export type Backing = 'dir' | 'tmpfs' | 'ext4' | 'xfs' | 'btrfs' | 'gluster' | 'ext4-quota' | 'xfs-quota';
+/** `-quota`: with quotas of users and projects; `-squash`: root is nobody there. */
+export type Backing =
+  | 'dir'
+  | 'tmpfs'
+  | 'ext4'
+  | 'xfs'
+  | 'btrfs'
+  | 'gluster'
+  | 'gluster-squash'
+  | 'ext4-quota'
+  | 'xfs-quota';
+
+/** Where a volume that squashes root (`gluster-squash`) is mounted once more, for its administrator. */
+export const asAdministrator = (path: string): string => `${path}-administrator`;
+
+const isGluster = (backing: Backing): boolean => backing.startsWith('gluster');
 
 /** What a GlusterFS volume lies on. */
 const BRICKS = 'ext4';
@@ -53,11 +67,11 @@ const optionsOf = (backing: Backing): string => MOUNT_OPTIONS[backing] ?? 'loop'
 export function backingMissing(backing: Backing): { reason: string; userCannot: boolean } | undefined {
   if (backing === 'dir') return undefined;
   if (!isRoot) return { reason: `root alone can mount ${backing}`, userCannot: true };
-  if (backing === 'gluster') {
+  if (isGluster(backing)) {
     const missing = ['glusterfsd', 'setfattr'].find((program) => !has(program));
     if (missing !== undefined) return { reason: `no ${missing} here`, userCannot: false };
   }
-  const mkfs = MKFS[backing === 'gluster' ? BRICKS : backing]?.[0];
+  const mkfs = MKFS[isGluster(backing) ? BRICKS : backing]?.[0];
   if (mkfs === undefined) return undefined;
   if (!has(mkfs)) return { reason: `no ${mkfs} here`, userCannot: false };
   if (!existsSync('/dev/loop-control')) return { reason: 'no loop devices here', userCannot: false };
@@ -101,7 +115,7 @@ export function makeStorage(
   size = usualSize(backing),
   image = `${path}.img`,
 ): Storage {
-  if (backing === 'gluster') return makeVolume(path, dir, size);
+  if (isGluster(backing)) return makeVolume(path, dir, size, backing === 'gluster-squash');
   mkdirSync(path);
   const elsewhere = () => path;
   if (backing === 'dir') return { path, elsewhere, remove: () => undefined };
@@ -125,14 +139,14 @@ export function makeStorage(
   };
 }
 
-function makeVolume(path: string, dir: string, size: string): Storage {
+function makeVolume(path: string, dir: string, size: string, squash: boolean): Storage {
   const bricks = makeStorage(BRICKS, `${path}-bricks`, dir, size);
   const points: string[] = [];
   let volume: Volume | undefined;
-  const mount = (point: string) => {
+  const mount = (point: string, administrator = false) => {
     mkdirSync(point);
     appendFileSync(`${dir}/mounts`, `${point}\n`);
-    volume?.mount(point);
+    volume?.mount(point, administrator);
     points.push(point);
     return point;
   };
@@ -142,8 +156,9 @@ function makeVolume(path: string, dir: string, size: string): Storage {
     return [...errors, bricks.remove()].find((error) => error !== undefined);
   };
   try {
-    volume = new Volume(`${path}-volume`, bricks.path, `${dir}/pids`);
+    volume = new Volume(`${path}-volume`, bricks.path, `${dir}/pids`, { squash });
     mount(path);
+    if (squash) mount(asAdministrator(path), true);
   } catch (error) {
     remove();
     throw error;

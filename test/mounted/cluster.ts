@@ -1,15 +1,15 @@
 // Two mounts of the same layers, which stand for two hosts, and processes that take file locks on them as they are told.
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { Test } from 'tap';
-import { unmountPath } from './backing.ts';
+import { BACKING } from './hosts.ts';
+import { mountOther } from './second.ts';
 import { isAlive, type Mounted, type MountTestOptions, mountTest, until } from './support.ts';
-import { cleanEnv, must } from './tools.ts';
+import { cleanEnv } from './tools.ts';
 
-const program = fileURLToPath(new URL('../../bin/migratefs.js', import.meta.url));
 const script = fileURLToPath(new URL('locker.pl', import.meta.url));
 
 /** System calls in which a process waits for a lock or an open, by architecture: fcntl, flock, openat. */
@@ -105,35 +105,15 @@ export function clusterTest(
   body: (t: Test, m: Cluster) => void | Promise<void>,
 ): Promise<unknown> {
   const words = `locks=cluster${options.options === undefined ? '' : `,${options.options}`}`;
-  const all = { ...options, root: true, needs: ['perl', ...(options.needs ?? [])], options: words };
-  return mountTest(t, name, all, async (t, m) => {
-    const other = `${m.dir}/other`;
-    const logFile = `${m.dir}/other.log`;
-    mkdirSync(other);
-    writeFileSync(`${m.dir}/mounts`, `${other}\n`, { flag: 'a' });
-    const log = openSync(logFile, 'a');
-    const layers = `lowerdir=${m.lower.join(':')},upperdir=${m.upper}`;
-    const args = [program, '-f', '-o', `${layers},${words}`, other];
-    const daemon = spawn(process.execPath, args, {
-      stdio: ['ignore', log, log],
-      cwd: '/',
-      env: cleanEnv(),
-    });
-    closeSync(log);
-    const otherPid = daemon.pid as number;
-    writeFileSync(`${m.dir}/pids`, `${otherPid}\n`, { flag: 'a' });
+  const { backing = BACKING } = options;
+  const needs = ['perl', ...(options.needs ?? [])];
+  const all = { ...options, backing, root: true, needs, options: words };
+  return mountTest(t, backing === 'dir' ? name : `${name}, on ${backing}`, all, async (t, m) => {
+    const other = await mountOther(t, m, 'other', words);
     const lockers: Locker[] = [];
     t.teardown(async () => {
       for (const locker of lockers) await locker.end();
-      unmountPath(other);
-      await until('end of the other daemon', () => !isAlive(otherPid)).catch(() => daemon.kill('SIGKILL'));
     });
-    const otherLog = () => readFileSync(logFile, 'utf8');
-    await until('the other mount', () => {
-      if (!isAlive(otherPid)) throw new Error(`the other daemon did not come up:\n${otherLog()}`);
-      return readFileSync('/proc/self/mountinfo', 'utf8').includes(` ${other} `);
-    });
-    must('stat', [other], { timeout: 30_000 });
     const locker = async (file?: string, mode = 'rw') => {
       const made = new Locker();
       lockers.push(made);
@@ -144,10 +124,11 @@ export function clusterTest(
       return made;
     };
     const killOther = async () => {
-      daemon.kill('SIGKILL');
-      await until('the other daemon is dead', () => !isAlive(otherPid));
+      process.kill(other.pid, 'SIGKILL');
+      await until('the other daemon is dead', () => !isAlive(other.pid));
     };
     const { dir, upper, lower, mnt } = m;
-    await body(t, { dir, upper, lower, mnt, other, here: m, otherPid, otherLog, locker, killOther });
+    const host = { other: other.mnt, otherPid: other.pid, otherLog: other.log };
+    await body(t, { dir, upper, lower, mnt, here: m, ...host, locker, killOther });
   });
 }

@@ -36,8 +36,7 @@ function nothingLeft(t: Test, m: Mounted, point: string): void {
 const PUBLISHED = COPY_UP.slice(COPY_UP.indexOf('copyup.published'));
 
 for (const names of [1, 2]) {
-  // The first of several names is kept as it is.
-  const points = COPY_UP.filter((point) => names === 1 || !point.startsWith('source.'));
+  const points = COPY_UP;
   await mountTest(
     t,
     `copying up a file with ${names} names`,
@@ -102,6 +101,33 @@ await mountTest(
       run('rm', ['-r', point], { cwd: m.mnt });
       t.notOk(existsSync(`${m.mnt}/${point}`));
     }
+  },
+);
+
+await mountTest(
+  t,
+  'the last of two names has left the old storage',
+  {
+    root: true,
+    faults: true,
+    prepare: ({ lower: [lower] }) => {
+      for (const name of ['written', 'looked-at']) {
+        writeFileSync(`${lower}/${name}`, OLD);
+        linkSync(`${lower}/${name}`, `${lower}/${name}-b`);
+      }
+    },
+  },
+  async (t, m) => {
+    run('bash', ['-c', 'echo more >>looked-at'], { cwd: m.mnt });
+    await killedAt(m, 'link.gone', 'stat looked-at-b');
+    run('bash', ['-c', 'echo more >>written; stat written-b'], { cwd: m.mnt });
+    for (const name of ['written', 'looked-at']) {
+      for (const each of [name, `${name}-b`]) {
+        t.equal(readFileSync(`${m.mnt}/${each}`, 'utf8'), `${OLD}more\n`);
+        t.equal(statSync(`${m.mnt}/${each}`).nlink, 2, each);
+      }
+    }
+    for (const layer of [m.upper, ...m.lower]) t.same(list(`${layer}/.migratefs/links`), []);
   },
 );
 

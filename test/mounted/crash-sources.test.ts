@@ -1,6 +1,7 @@
 // The daemon dies when a copy is published and its source not removed yet: the next mount removes the source, if it is proven that nothing can
 // be lost with it. What is in doubt stays, and users see the copy.
 
+import { createHash } from 'node:crypto';
 import {
   appendFileSync,
   chmodSync,
@@ -30,6 +31,16 @@ const OLD = 'old\n';
 const path = 'p/q/x';
 const below = (m: Mounted) => `${m.lower[0]}/${path}`;
 const above = (m: Mounted) => `${m.upper}/${path}`;
+
+/** Without the marks that lead to them. */
+const slotsIn = (dir: string) => list(dir).filter((name) => !name.startsWith('publishing-'));
+
+/** Changes a record, and seals it as its daemon would (src/layers/copyslot.ts). */
+const seal = (change: (text: string) => string) => (_m: Mounted, slot: string) => {
+  const text = change((readFileSync(slot, 'utf8').split('\n')[0] as string).replace(/^\S+ /, ''));
+  const sum = createHash('sha256').update(text).digest('hex').slice(0, 16);
+  writeFileSync(slot, `${sum} ${text}\n`);
+};
 
 const CASES: Record<string, Case> = {
   nothing: { act: () => {}, source: 'removed', says: /level=info event=source_removed path=p\/q\/x layer=/ },
@@ -83,6 +94,12 @@ const CASES: Record<string, Case> = {
       writeFileSync(slot, readFileSync(slot, 'latin1').replace('"version":1', '"version":2')),
     source: 'kept',
   },
+  'the record is whole, and says nothing': { act: seal(() => 'null'), source: 'kept' },
+  'the record is whole, and no record': { act: seal(() => '{"version":1'), source: 'kept' },
+  'the record is whole, and of no storage': {
+    act: seal((text) => text.replace(/"from":\{.*?\}/, '"from":null')),
+    source: 'kept',
+  },
 };
 
 await mountTest(
@@ -107,7 +124,7 @@ await mountTest(
       m.faults.clear();
       await m.unmount();
       t.ok(existsSync(below(m)) && existsSync(above(m)), `${name}: both are there`);
-      const [slot = '', ...more] = list(slots);
+      const [slot = '', ...more] = slotsIn(slots);
       t.same(more, []);
       act(m, `${slots}/${slot}`);
       const said = m.log().length;
@@ -119,8 +136,8 @@ await mountTest(
       if (says === undefined)
         t.notMatch(now, /hidden_source|slot_refused|source_removed path=p\/q\/x layer=$/);
       else t.match(now, says);
-      t.same(list(slots), now.includes('slot_refused') ? [slot] : []);
-      rmSync(`${slots}/${slot}`, { force: true });
+      t.same(slotsIn(slots), now.includes('slot_refused') ? [slot] : []);
+      for (const left of list(slots)) rmSync(`${slots}/${left}`);
       t.equal(run('rm', [path], { cwd: m.mnt }).status, 0);
       t.equal(whereIs(m, path), '', 'with the name all of it goes');
     }
@@ -159,8 +176,34 @@ await mountTest(
   { prepare: ({ lower: [lower] }) => writeFileSync(`${lower}/f`, OLD) },
   async (t, m) => {
     run('bash', ['-c', 'echo more >>f'], { cwd: m.mnt });
-    t.equal(list(`${m.upper}/.migratefs/slots`).length, 1);
+    t.equal(slotsIn(`${m.upper}/.migratefs/slots`).length, 1);
     await m.unmount();
     t.same(list(`${m.upper}/.migratefs/slots`), []);
+  },
+);
+
+await mountTest(
+  t,
+  'a worker that could not write down what it publishes tries again with its next copy',
+  {
+    faults: true,
+    options: 'threads=1',
+    prepare: ({ upper, lower: [lower] }) => {
+      mkdirSync(`${upper}/.migratefs`, 0o700);
+      writeFileSync(`${upper}/.migratefs/slots`, '');
+      for (const name of ['first', 'next']) writeFileSync(`${lower}/${name}`, OLD);
+    },
+  },
+  async (t, m) => {
+    appendFileSync(`${m.mnt}/first`, 'more\n');
+    t.equal(whereIs(m, 'first'), 'upper', 'users do not notice');
+    rmSync(`${m.upper}/.migratefs/slots`);
+    m.faults.kill('copyup.durable');
+    run('sh', ['-c', `echo more >>"$1"`, 'sh', `${m.mnt}/next`]);
+    await m.ended();
+    t.equal(whereIs(m, 'next'), 'upper lower');
+    m.faults.clear();
+    await m.remount();
+    t.equal(whereIs(m, 'next'), 'upper');
   },
 );

@@ -1,8 +1,20 @@
 // A daemon with few descriptors: the directories that nobody uses give theirs up, so trees far larger than the limit are gone through by
 // several programs at once, and one that opens too many files is told so, while others go on.
 
-import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import t from 'tap';
+import { O_CLOEXEC, O_PATH } from '../../src/sys/constants.ts';
 import {
   isRoot,
   type Mounted,
@@ -28,6 +40,10 @@ function prepare({ upper, lower: [lower = ''] }: { upper: string; lower: string[
       mkdirSync(`${layer}/d/s${i}`, { recursive: true });
       writeFileSync(`${layer}/d/s${i}/f`, 'old');
     }
+  }
+  for (const layer of ['upper', 'lower']) {
+    mkdirSync(`${layer === 'upper' ? upper : lower}/e/${layer}`, { recursive: true });
+    writeFileSync(`${layer === 'upper' ? upper : lower}/e/${layer}/f`, 'old');
   }
   writeFileSync(`${lower}/one`, 'one');
   mkdirSync(`${lower}/files`);
@@ -64,13 +80,23 @@ for (const threads of [1, 8]) {
       for (const what of ['mkdir', 'append']) each(m, what, 10);
       t.equal(
         sh(
-          'find d >../1 & find d -type f -newermt 2000-01-01 >../2 & ls -lR d >../3 & wait -n; wait -n; wait -n; cat ../1 ../2 | wc -l',
+          'find d >../1 & a=$!; find d -type f -newermt 2000-01-01 >../2 & b=$!; ls -lR d >../3; wait $a; wait $b; cat ../1 ../2 | wc -l',
           { cwd: m.mnt },
         ),
         '10001',
         'three programs at once',
       );
       t.equal(sh('cat d/s*/f | wc -c; cat d/s*/new | wc -c', { cwd: m.upper }), '4800\n6890');
+      for (const fd of readdirSync(`/proc/${m.daemonPid}/fdinfo`).filter((name) => Number(name) > 2)) {
+        const seen = outcome(() => {
+          const info = readFileSync(`/proc/${m.daemonPid}/fdinfo/${fd}`, 'latin1');
+          const file = readlinkSync(`/proc/${m.daemonPid}/fd/${fd}`);
+          const [, flags = ''] = /^flags:\s*(\d+)$/m.exec(info) ?? [];
+          // A pipe is the one by which the guard of this test learns of its end.
+          return (Number.parseInt(flags, 8) & O_CLOEXEC) !== 0 || file.startsWith('pipe:') ? 'ok' : file;
+        });
+        if (seen !== 'ENOENT') t.equal(seen, 'ok', `descriptor ${fd} is not left to programs`);
+      }
       await until('descriptors are within the budget again', () => descriptors(m) < LIMIT * 0.75);
 
       sh('rm -rf d', { cwd: m.mnt });
@@ -95,7 +121,9 @@ await mountTest(
     t.equal(refused, 'EMFILE');
     t.ok(opened.length >= 48, `${opened.length} files`);
     for (const what of ['list', 'mkdir']) each(m, what, 3);
-    t.equal(sh('find d | wc -l', { cwd: m.mnt }), '4001', 'directories are served meanwhile');
+    const found = run('find', ['d'], { cwd: m.mnt });
+    t.equal(`${found.stderr}`, '', `directories are served meanwhile: ${m.log().trim().split('\n').at(-1)}`);
+    t.equal(`${found.stdout}`.trim().split('\n').length, 4001);
     const making = run('touch', ['d/s1/none'], { cwd: m.mnt });
     t.match(making.stderr.toString(), /Too many open files/, 'no file can be opened by anybody');
     t.notOk(readdirSync(`${m.mnt}/d/s1`).includes('none'), 'nor is one made');
@@ -107,6 +135,70 @@ await mountTest(
     sh('echo >>one; touch d/s1/one', { cwd: m.mnt });
     for (const fd of opened.splice(0)) closeSync(fd);
     each(m, 'append', 10);
+    t.match(m.log(), /level=warn event=no_descriptor files=6[4-9] directories=\d+\n/);
+    t.notMatch(m.log(), /level=error/);
+  },
+);
+
+await mountTest(
+  t,
+  'directories that a process holds by descriptors alone do not keep others from being opened, and are found when he comes back',
+  { ...few, options: 'threads=4', needs: ['perl', 'prlimit'], prepare },
+  (t, m) => {
+    const held: number[] = [];
+    t.teardown(() => held.forEach(closeSync));
+    // Neither open for the daemon, nor a working directory, and no name that is taken from the kernel makes it forget them.
+    for (let i = 0; i < 300; i++) held.push(openSync(`${m.mnt}/d/s${600 + i}`, O_PATH));
+    const [upperOnly, lowerOnly] = ['upper', 'lower'].map((name) => openSync(`${m.mnt}/e/${name}`, O_PATH));
+    held.push(upperOnly as number, lowerOnly as number);
+    for (const what of ['list', 'make']) each(m, what);
+    each(m, 'mkdir', 10);
+    t.equal(sh('find d | wc -l', { cwd: m.mnt }), '6001');
+    t.notMatch(m.log(), /event=no_descriptor/);
+
+    renameSync(`${m.mnt}/d/s601`, `${m.mnt}/d/moved`);
+    rmSync(`${m.mnt}/d/s602`, { recursive: true });
+    mkdirSync(`${m.mnt}/d/s602`);
+    writeFileSync(`${m.mnt}/d/s602/f`, 'another');
+    each(m, 'list', 3);
+    const seen = held.map((fd) => outcome(() => readFileSync(`/proc/self/fd/${fd}/f`, 'latin1')));
+    t.equal(seen[2], 'ENOENT', 'it is not the directory that has its name now');
+    t.same(new Set(seen.filter((_, i) => i !== 2 && i < 300)), new Set(['old']));
+    writeFileSync(`/proc/self/fd/${held[1]}/more`, '1');
+    t.ok(readdirSync(`${m.mnt}/d/moved`).includes('more'));
+
+    // On the storages, as another host's daemon does it: directories lose their names to others that have a side on another layer.
+    const {
+      upper,
+      lower: [lower = ''],
+    } = m;
+    renameSync(`${lower}/e/lower`, `${lower}/e/away`);
+    mkdirSync(`${upper}/e/lower`);
+    renameSync(`${upper}/e/upper`, `${upper}/e/away`);
+    mkdirSync(`${lower}/e/upper`);
+    each(m, 'list', 3);
+    for (const [fd, other] of [
+      [lowerOnly, `${upper}/e/lower`],
+      [upperOnly, `${lower}/e/upper`],
+    ] as const) {
+      writeFileSync(`${other}/f`, 'another');
+      const at = `/proc/self/fd/${fd}`;
+      for (const act of [
+        () => unlinkSync(`${at}/f`),
+        () => writeFileSync(`${at}/new`, ''),
+        () => mkdirSync(`${at}/sub`),
+      ])
+        t.match(
+          outcome(act),
+          /^(?:ESTALE|ENOENT)$/,
+          'nothing is done in a directory that has taken the name',
+        );
+      t.equal(readFileSync(`${other}/f`, 'latin1').length > 0, true);
+      t.same(
+        readdirSync(other).filter((name) => ['new', 'sub'].includes(name)),
+        [],
+      );
+    }
     t.notMatch(m.log(), /level=error/);
   },
 );

@@ -13,10 +13,16 @@ import { cleanEnv, must } from './tools.ts';
 const ONE = ['brick'];
 
 /**
- * Each client asks the bricks anew, as hosts that share a tree with `cache=none` need; for that there is no md-cache (performance.stat-prefetch)
- * and no quick-read in the volume either, and no open-behind: with it an open file goes when another client removes its name.
+ * Each client asks the bricks anew, for names, attributes and data, as hosts that share a tree with `cache=none` need; for that there is no
+ * md-cache (performance.stat-prefetch) and no quick-read in the volume either, and no open-behind: with it an open file goes when another client
+ * removes its name. What two clients write to one file under a lock is lost by half if their kernels keep pages of it.
  */
-const UNCACHED = ['--attribute-timeout=0', '--entry-timeout=0', '--negative-timeout=0'];
+const UNCACHED = [
+  '--attribute-timeout=0',
+  '--entry-timeout=0',
+  '--negative-timeout=0',
+  '--direct-io-mode=enable',
+];
 
 /** A translator of a volume file, on top of others. */
 function translator(name: string, type: string, options: Record<string, string>, below: string[]): string {
@@ -45,7 +51,13 @@ function socketOptions(end: 'listen' | 'connect', socket: string): Record<string
   };
 }
 
-function serverFile(names: string[], bricks: string, volume: string, socket: string): string {
+function serverFile(
+  names: string[],
+  bricks: string,
+  volume: string,
+  socket: string,
+  squash: boolean,
+): string {
   const types = ['features/access-control', 'features/locks', 'features/upcall', 'performance/io-threads'];
   const each = names.map((brick) => {
     const directory = `${bricks}/${brick}`;
@@ -54,16 +66,25 @@ function serverFile(names: string[], bricks: string, volume: string, socket: str
     return posix + text + translator(brick, 'debug/io-stats', {}, [top]);
   });
   const allowed = Object.fromEntries(names.map((brick) => [`auth.addr.${brick}.allow`, '*']));
-  const options = { ...socketOptions('listen', socket), ...allowed };
+  const options = {
+    ...socketOptions('listen', socket),
+    ...allowed,
+    ...(squash ? squashOptions(names) : {}),
+  };
   return each.join('') + translator('server', 'protocol/server', options, names);
 }
 
-function clientFile(names: string[], socket: string): string {
+function clientFile(names: string[], socket: string, login: Record<string, string> = {}): string {
   const connections = names.map((brick) =>
     translator(
       `to-${brick}`,
       'protocol/client',
-      { ...socketOptions('connect', socket), 'remote-host': 'localhost', 'remote-subvolume': brick },
+      {
+        ...socketOptions('connect', socket),
+        'remote-host': 'localhost',
+        'remote-subvolume': brick,
+        ...login,
+      },
       [],
     ),
   );
@@ -77,6 +98,19 @@ function clientFile(names: string[], socket: string): string {
     'utime',
   );
   return connections.join('') + distribute + utime + text + translator('shown', 'debug/io-stats', {}, [top]);
+}
+
+/** Who root is on a volume that squashes him. */
+const SQUASHED = '65534';
+
+/** A client that knows these is trusted: it may ask for its root not to be squashed. */
+const ADMINISTRATOR = { username: 'administrator', password: 'secret' };
+
+function squashOptions(names: string[]): Record<string, string> {
+  const { username, password } = ADMINISTRATOR;
+  const logins = Object.fromEntries(names.map((brick) => [`auth.login.${brick}.allow`, username]));
+  const anonymous = { 'root-squash': 'on', anonuid: SQUASHED, anongid: SQUASHED };
+  return { ...anonymous, ...logins, [`auth.login.${username}.password`]: password };
 }
 
 /** Waits, with all else in this process, since tests lay out their layers step by step. */
@@ -94,8 +128,11 @@ export class Volume {
   readonly #server: number;
   #clients = 0;
 
-  /** @param dir its own, which is made. @param bricks a directory on a file system with `trusted` xattrs. @param pids the guard's file. */
-  constructor(dir: string, bricks: string, pids: string, names = ONE) {
+  /**
+   * @param dir its own, which is made. @param bricks a directory on a file system with `trusted` xattrs. @param pids the guard's file.
+   * @param squash whether root is somebody else there (`server.root-squash`), but for who mounts it as its administrator
+   */
+  constructor(dir: string, bricks: string, pids: string, { names = ONE, squash = false } = {}) {
     this.#dir = dir;
     this.#pids = pids;
     mkdirSync(dir);
@@ -106,16 +143,18 @@ export class Volume {
       must('setfattr', ['-n', 'trusted.glusterfs.volume-id', '-v', value, `${bricks}/${brick}`]);
     }
     const socket = `${dir}/socket`;
-    writeFileSync(`${dir}/server.vol`, serverFile(names, bricks, id, socket));
+    writeFileSync(`${dir}/server.vol`, serverFile(names, bricks, id, socket, squash));
     writeFileSync(`${dir}/client.vol`, clientFile(names, socket));
+    writeFileSync(`${dir}/administrator.vol`, clientFile(names, socket, ADMINISTRATOR));
     this.#server = this.#start('glusterfsd', 'server', []);
     waitUntil('bricks', () => this.#isUp(this.#server, 'server') && existsSync(socket));
   }
 
-  /** Mounts it, as one more host does, on a directory that is there. */
-  mount(point: string): void {
-    const name = `client${++this.#clients}`;
-    const pid = this.#start('glusterfs', name, ['--acl', ...UNCACHED, point]);
+  /** Mounts it, as one more host does, on a directory that is there. @param administrator whose root is never squashed */
+  mount(point: string, administrator = false): void {
+    const name = `${administrator ? 'administrator' : 'client'}${++this.#clients}`;
+    const words = administrator ? ['--no-root-squash'] : [];
+    const pid = this.#start('glusterfs', name, ['--acl', ...words, ...UNCACHED, point]);
     waitUntil('volume mounted', () => this.#isUp(pid, name) && mountAt(point) !== undefined);
     must('stat', [point], { timeout: 20_000 });
   }

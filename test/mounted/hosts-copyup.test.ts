@@ -2,7 +2,7 @@
 // the first has done; nothing is lost, and nothing that was deleted or renamed is there again. Defect 8: a late copier replaced a file that the
 // winner had changed, or brought one back that had been deleted.
 
-import { readFileSync, renameSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmdirSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
 import t from 'tap';
 import type { FaultPoint } from '../../src/layers/faultpoint.ts';
 import { UNPUBLISHED } from './faults.ts';
@@ -254,3 +254,28 @@ await hostsTest(
     t.equal(read(m, 'x'), 'old\n', 'moved back as the log says');
   },
 );
+
+for (const backing of ['dir', 'ext4'] as const) {
+  await hostsTest(
+    t,
+    'its directory goes from the new storage in the middle',
+    {
+      root: true,
+      backing,
+      prepare: ({ upper, lower: [lower] }) => {
+        for (const layer of [upper, lower]) mkdirSync(`${layer}/d`);
+        writeFileSync(`${lower}/d/x`, 'old\n');
+      },
+    },
+    async (t, m) => {
+      const asked = m.a.faults.pause('permission.asked');
+      const first = m.a.run('[ -s d/x ]; echo a >>d/x');
+      const there = await asked();
+      rmdirSync(`${m.upper}/d`);
+      there.go();
+      t.equal(await first, 'ok');
+      t.equal(whereIs(m, 'd/x'), 'upper');
+      t.equal(read(m, 'd/x'), 'old\na\n');
+    },
+  );
+}

@@ -218,3 +218,22 @@ await hostsTest(t, 'an exchange with a directory that goes', { ...all, needs: ['
   t.equal(whereIs(m, 'p/both'), 'upper lower');
   t.notMatch(m.log(), /worker_died/);
 });
+
+await hostsTest(
+  t,
+  'a rename onto a directory whose parent goes',
+  { ...all, needs: ['perl'] },
+  async (t, m) => {
+    mkdirSync(`${m.upper}/p`);
+    for (const layer of [m.upper, ...m.lower]) mkdirSync(`${layer}/p/to/E`, { recursive: true });
+    mkdirSync(`${m.upper}/p/D`);
+    const stopped = m.a.faults.pause('renamedir.cleared');
+    const mover = m.a.run(`perl -e 'rename "p/D", "p/to/E" or die "$!\\n"'`);
+    const there = await stopped();
+    t.equal(await m.b.run('rmdir p/to'), 'ok', 'what it replaces is out of the way, and it is empty');
+    there.go();
+    t.not(await mover, 'ok');
+    t.same(holds(`${m.mnt}/p/D`), FILES, 'it is where it was');
+    t.notMatch(m.log(), / level=error /);
+  },
+);

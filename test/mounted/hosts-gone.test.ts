@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, w
 import t, { type Test } from 'tap';
 import type { FaultPoint } from '../../src/layers/faultpoint.ts';
 import { Faults } from './faults.ts';
-import { list } from './hosts.ts';
+import { list, records } from './hosts.ts';
 import { mountOther, type OtherHost } from './second.ts';
 import {
   type Mounted,
@@ -29,12 +29,14 @@ const options: MountTestOptions = {
   },
 };
 
-const intents = (m: Mounted) => list(`${m.upper}/.migratefs/intents`);
 /** The names of signs of life, this machine's first. */
 const alive = (m: Mounted) => list(`${m.upper}/.migratefs/alive`);
 
 const mountElsewhere = (t: Test, m: Mounted): Promise<OtherHost> =>
-  mountOther(t, m, 'elsewhere', 'cache=none', new Faults(`${m.dir}/faults-elsewhere`), 'elsewhere');
+  mountOther(t, m, 'elsewhere', 'cache=none', {
+    faults: new Faults(`${m.dir}/faults-elsewhere`),
+    host: 'elsewhere',
+  });
 
 /** Waits until the other host has looked around often enough to have acted, by its own sign of life. */
 async function untilLooked(m: Mounted): Promise<void> {
@@ -60,7 +62,7 @@ function check(t: Test, m: Mounted, other: OtherHost, name: string): void {
   t.equal(whereIs(m, name), 'upper lower', `it is ${name}`);
   t.equal(whereIs(m, name === 'D' ? 'E' : 'D'), '');
   t.same(list(`${other.mnt}/${name}`), ['new', 'old', 'x'], 'whole');
-  t.same(intents(m), [], 'nothing is left to finish');
+  t.same(records(m), [], 'nothing is left to finish');
   for (const layer of [m.upper, ...m.lower])
     t.same(list(`${layer}/.migratefs/work`), [], 'nothing unfinished');
 }
@@ -77,9 +79,9 @@ for (const [point, name] of CASES) {
     await mountTest(t, `dead at ${point}; the other host ${when}`, options, async (t, m) => {
       const early = before ? await mountElsewhere(t, m) : undefined;
       await dieAt(m, point);
-      t.equal(intents(m).length, 1);
+      t.equal(records(m).length, 1);
       const other = early ?? (await mountElsewhere(t, m));
-      await until('finished', () => intents(m).length === 0 && alive(m).length === 1);
+      await until('finished', () => records(m).length === 0 && alive(m).length === 1);
       check(t, m, other, name);
       t.match(other.log(), /level=info event=daemon_gone host=.* pid=\d+/);
       t.match(other.log(), name === 'D' ? /event=rename_undone .*from=D to=E/ : /event=rename_finished /);
@@ -100,7 +102,7 @@ await mountTest(t, 'what else it has left', options, async (t, m) => {
   m.faults.kill('renamedir.moved-1');
   run('mv', ['-T', 'p/F', 'p/G'], { cwd: m.mnt });
   await m.ended();
-  await until('finished', () => intents(m).length === 0 && alive(m).length === 1);
+  await until('finished', () => records(m).length === 0 && alive(m).length === 1);
   check(t, m, other, 'D');
   t.equal(whereIs(m, 'D/x'), 'upper', 'the source of what was published is removed');
   t.equal(whereIs(m, 'p/F'), 'upper lower');
@@ -113,11 +115,11 @@ await mountTest(t, 'a host that is stopped is not dead', options, async (t, m) =
   const there = await stopped();
   m.signal('SIGSTOP');
   await untilLooked(m);
-  t.equal(intents(m).length, 1, 'its record stands');
+  t.equal(records(m).length, 1, 'its record stands');
   t.equal(existsSync(`${m.lower[0]}/E`), true, 'nothing is undone');
   m.signal('SIGCONT');
   there.go();
-  await until('renamed', () => intents(m).length === 0);
+  await until('renamed', () => records(m).length === 0);
   check(t, m, other, 'E');
   t.notMatch(other.log(), /daemon_gone/);
 });
@@ -133,9 +135,9 @@ await mountTest(
     let beats = 0;
     const beating = setInterval(() => writeFileSync(sign, `${++beats} beats\n`), 50);
     await untilLooked(m);
-    t.equal(intents(m).length, 1, 'its record stands');
+    t.equal(records(m).length, 1, 'its record stands');
     clearInterval(beating);
-    await until('finished', () => intents(m).length === 0);
+    await until('finished', () => records(m).length === 0);
     check(t, m, other, 'D');
   },
 );
@@ -154,7 +156,7 @@ await mountTest(
       // Once: mv(1) would try in another way.
       start(m, `perl -e 'rename "D", "E" or print "$!"' >${said}.now; mv ${said}.now ${said}`);
       const there = await stopped();
-      const [record = ''] = intents(m);
+      const [record = ''] = records(m);
       // As one that takes it over does, and then needs a while.
       renameSync(`${m.upper}/.migratefs/intents/${record}`, `${m.dir}/record`);
       const before = [m.upper, ...m.lower].map((layer) => readdirSync(layer).sort());
@@ -170,7 +172,7 @@ await mountTest(
       // A daemon of this host that has gone: the one that lives puts it in order.
       const gone = record.replace(/\.\d+(\.\d+\.\d+\.[0-9a-f]+)$/, `.${GONE + i}$1`);
       renameSync(`${m.dir}/record`, `${m.upper}/.migratefs/intents/${gone}`);
-      await until('put in order', () => intents(m).length === 0);
+      await until('put in order', () => records(m).length === 0);
       t.equal(whereIs(m, 'D'), 'upper lower');
       rmSync(said);
     }
@@ -185,28 +187,28 @@ await mountTest(t, 'a host without a sign of life', options, async (t, m) => {
   await untilLooked(m);
   t.match(other.log(), /level=warn event=intent_of_other_host host=.* pid=\d+ error=ENOENT mend=/);
   t.equal(other.log().split('intent_of_other_host').length, 2, 'once');
-  t.equal(intents(m).length, 1, 'its record stands');
+  t.equal(records(m).length, 1, 'its record stands');
   await m.remount();
   check(t, m, other, 'D');
 });
 
 await mountTest(t, 'a record over which its maker died', options, async (t, m) => {
   await dieAt(m, 'renamedir.intent');
-  const [record = ''] = intents(m);
+  const [record = ''] = records(m);
   const whole = readFileSync(`${m.upper}/.migratefs/intents/${record}`);
   const put = (content: Buffer | string) =>
     writeFileSync(`${m.upper}/.migratefs/intents/${record}`, content, { mode: 0o600 });
   for (const short of [whole.subarray(0, -1), whole.subarray(0, 40), '']) {
     put(short);
     await m.remount();
-    t.same(intents(m), [], 'nothing had been done');
+    t.same(records(m), [], 'nothing had been done');
     t.notMatch(m.log(), /intent_unreadable/);
     await m.kill9();
   }
   put('no record\n');
   await m.remount();
   t.match(m.log(), /level=error event=intent_unreadable record=.* error="not a record" mend=/);
-  t.same(intents(m), [record], 'it stays');
+  t.same(records(m), [record], 'it stays');
   rmSync(`${m.upper}/.migratefs/intents/${record}`);
   t.equal(whereIs(m, 'D'), 'upper lower');
 });

@@ -4,8 +4,8 @@ import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import type { Test } from 'tap';
 import { Faults } from './faults.ts';
-import { mountAgain } from './second.ts';
-import { type Backing, cleanEnv, type Mounted, type MountTestOptions, mountTest } from './support.ts';
+import { mountOther } from './second.ts';
+import { type Backing, cleanEnv, isRoot, type Mounted, type MountTestOptions, mountTest } from './support.ts';
 
 export interface Host {
   readonly mnt: string;
@@ -39,7 +39,7 @@ function host(mnt: string, faults: Faults): Host {
 }
 
 /** What hosts meet on: directories of one machine; in test/long also a network file system that each of them mounts, where `renameat2` has no flags. */
-const BACKING = (process.env.MIGRATEFS_HOSTS_BACKING ?? 'dir') as Backing;
+export const BACKING = (process.env.MIGRATEFS_HOSTS_BACKING ?? 'dir') as Backing;
 
 /** A subtest over two mounts of the same layers that believe nothing for longer than a request. */
 export function hostsTest(
@@ -52,7 +52,11 @@ export function hostsTest(
   const all = { ...options, backing, faults: true, options: options.options ?? 'cache=none' };
   return mountTest(t, backing === 'dir' ? name : `${name}, on ${backing}`, all, async (t, m) => {
     const faults = new Faults(`${m.dir}/faults-b`);
-    const mnt = await mountAgain(t, m, all.options, faults);
+    // Only root can give it another name; for others both are daemons of one host, which can ask about each other's processes.
+    const { mnt } = await mountOther(t, m, 'second', all.options, {
+      faults,
+      ...(isRoot && { host: 'other' }),
+    });
     await body(t, Object.assign(m, { a: host(m.mnt, m.faults), b: host(mnt, faults) }));
     for (const layer of [m.upper, ...m.lower]) {
       t.same(list(`${layer}/.migratefs/work`), [], 'nothing unfinished is left');
@@ -69,4 +73,9 @@ export function list(dir: string): string[] {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
     throw error;
   }
+}
+
+/** The records of renames that stand (src/layers/intent.ts), without their marks. */
+export function records({ upper }: Pick<Mounted, 'upper'>): string[] {
+  return list(`${upper}/.migratefs/intents`).filter((name) => !name.startsWith('moving-'));
 }

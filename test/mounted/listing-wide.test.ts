@@ -2,10 +2,7 @@
 
 import { readdirSync, readFileSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
 import t from 'tap';
-import { AT_FDCWD, O_DIRECTORY, O_RDONLY, SEEK_SET } from '../../src/sys/constants.ts';
-import { cstring } from '../../src/sys/cstring.ts';
-import { DirentCursor } from '../../src/sys/dirents.ts';
-import { close, getdents, lseek, openat } from '../../src/sys/fd.ts';
+import { type Entry, namesOf, Reader } from './reader.ts';
 import { type Mounted, mountTest, sh } from './support.ts';
 
 const COUNT = 100_000;
@@ -26,50 +23,6 @@ function prepare({ upper, lower: [lower = ''] }: { upper: string; lower: string[
 /** Anonymous memory of the daemon in MiB. */
 const memory = (m: Mounted): number =>
   Number(/^RssAnon:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${m.daemonPid}/status`, 'latin1'))?.[1]) / 1024;
-
-interface Entry {
-  name: string;
-  offset: number;
-}
-
-/** An open directory, read piece by piece. */
-class Reader {
-  readonly #fd: number;
-  readonly #cursor = new DirentCursor(new Uint8Array(1 << 15));
-
-  constructor(path: string) {
-    this.#fd = openat(AT_FDCWD, cstring(path), O_RDONLY | O_DIRECTORY);
-  }
-
-  /** At least so many of the entries that follow, `.` and `..` left out; fewer at the end. */
-  read(count: number): Entry[] {
-    const met: Entry[] = [];
-    const cursor = this.#cursor;
-    while (met.length < count) {
-      const got = getdents(this.#fd, cursor.bytes);
-      if (got <= 0) {
-        if (got < 0) throw new Error(`getdents: ${got}`);
-        break;
-      }
-      cursor.load(got);
-      while (cursor.next()) {
-        const name = Buffer.from(cursor.name).toString('latin1', 0, cursor.name.length - 1);
-        if (!cursor.isDot) met.push({ name, offset: Number(cursor.offset) });
-      }
-    }
-    return met;
-  }
-
-  seek(offset: number): void {
-    lseek(this.#fd, offset, SEEK_SET);
-  }
-
-  close(): void {
-    close(this.#fd);
-  }
-}
-
-const namesOf = (entries: Entry[]) => entries.map((entry) => entry.name);
 
 await mountTest(
   t,

@@ -100,6 +100,20 @@ await mountTest(
   },
 );
 
+// Names of eight bytes make records that fill the memory of a listing to its end, which the NUL of the last one would pass.
+await mountTest(
+  t,
+  'names of one length, as many as just fill what a listing takes',
+  {
+    prepare: ({ lower: [a = ''] }) =>
+      void sh('mkdir d; cd d; seq -f %08.0f 1 20000 | xargs touch', { cwd: a }),
+  },
+  (t, m) => {
+    const expected = Array.from({ length: 20_000 }, (_, i) => `${i + 1}`.padStart(8, '0'));
+    t.same(readdirSync(`${m.mnt}/d`).sort(), expected);
+  },
+);
+
 const NAMES = [
   'with\nnewline',
   '-rf',

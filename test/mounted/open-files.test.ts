@@ -26,12 +26,37 @@ import {
 import t from 'tap';
 import { SEEK_DATA, SEEK_HOLE } from '../../src/sys/constants.ts';
 import { fallocate, lseek } from '../../src/sys/fd.ts';
-import { cleanEnv, mountTest, must, outcome, sh, whereIs } from './support.ts';
+import { cleanEnv, Hung, mountTest, must, outcome, sh, whereIs } from './support.ts';
 
 const text = ({ upper, lower: [a = ''] }: { upper: string; lower: string[] }) => {
   for (const name of ['r', 'w', 'x', 'cut', 'kept', 'log']) writeFileSync(`${a}/${name}`, `old ${name}\n`);
   writeFileSync(`${upper}/u`, 'old u\n');
 };
+
+await mountTest(
+  t,
+  'an open file of which another object has the name when that is removed stays itself',
+  { prepare: text, faults: true, options: 'cache=none', needs: ['perl', 'mkfifo'] },
+  async (t, m) => {
+    for (const [point, act] of [
+      ['remove.hidden', 'unlink "u"'],
+      ['rename.hidden', 'rename "x", "u"'],
+    ] as const) {
+      const fd = openSync(`${m.mnt}/u`, 'r');
+      const stopped = m.faults.pause(point);
+      const acting = new Hung('perl', '-e', `chdir $ARGV[0]; ${act} or exit 1`, m.mnt);
+      const there = await stopped();
+      sh('mv "$1/u" "$1/elsewhere"; mkfifo "$1/u"', { args: [m.upper] });
+      there.go();
+      t.equal(await acting.ended, '0', act);
+      const seen = fstatSync(fd);
+      t.same([seen.isFile(), seen.size], [true, 6]);
+      t.equal(readSync(fd, Buffer.alloc(10), 0, 10, 0), 6);
+      closeSync(fd);
+      sh('rm -f "$1/u"; mv "$1/elsewhere" "$1/u"', { args: [m.upper] });
+    }
+  },
+);
 
 await mountTest(t, 'unlinked open files go on working', { prepare: text }, (t, m) => {
   for (const [name, flags] of [

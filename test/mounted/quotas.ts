@@ -1,4 +1,4 @@
-// File systems that keep quotas of users and projects, for tests: what is allowed, and what is used.
+// File systems that keep quotas, for tests: of users and projects, and btrfs of subvolumes. What is allowed, and what is used.
 
 import { must, run } from './tools.ts';
 
@@ -20,4 +20,25 @@ export function usage(kind: 'u' | 'P', id: number, path: string): Usage {
   const found = lines.find((line) => line.startsWith(`#${id},`))?.split(',');
   const field = (title: string) => Number(found?.[titles.indexOf(title)] ?? 0);
   return { kib: field('BlockUsed'), inodes: field('FileUsed') };
+}
+
+/** A limit of a btrfs subvolume, in bytes. The first call for a file system has it count. */
+export function limitSubvolume(path: string, bytes: number | 'none'): void {
+  if (run('btrfs', ['qgroup', 'show', path]).status !== 0) must('btrfs', ['quota', 'enable', path]);
+  must('btrfs', ['qgroup', 'limit', `${bytes}`, path]);
+}
+
+/** What a btrfs subvolume refers to, in bytes: known exactly once all that was put off is on the disk. */
+export function subvolumeUsage(path: string): number {
+  must('btrfs', ['filesystem', 'sync', path]);
+  const lines = must('btrfs', ['qgroup', 'show', '--raw', '-f', path]).split('\n');
+  return Number(lines.at(-1)?.trim().split(/\s+/)[1]);
+}
+
+/** Has nothing fit into a subvolume any more, by files `ballast.N` in `dir` of it. */
+export function fillSubvolume(dir: string): void {
+  for (const [i, size] of ['1M', '64k', '4k', '4k', '512'].entries()) {
+    run('dd', ['if=/dev/zero', `of=${dir}/ballast.${i}`, `bs=${size}`]);
+    run('btrfs', ['filesystem', 'sync', dir]);
+  }
 }

@@ -182,7 +182,7 @@ await mountTest(
   t,
   'a directory that looked empty is asked again before it is removed',
   {
-    options: 'cache=exclusive',
+    options: 'cache=shared',
     lowers: 2,
     prepare: ({ lower: [first] }) => mkdirSync(`${first}/D`),
   },

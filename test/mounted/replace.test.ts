@@ -19,7 +19,8 @@ import {
 import t from 'tap';
 import { cstring } from '../../src/sys/cstring.ts';
 import { getxattr, setxattr } from '../../src/sys/xattr.ts';
-import { mountTest, sh, xattrsOf } from './support.ts';
+import { hostsTest, list } from './hosts.ts';
+import { mountTest, sh, whereIs, xattrsOf } from './support.ts';
 
 /** Files of one repeated letter, whose number tells the letter and the length. Readers count what is neither. */
 const PROGRAM = `
@@ -151,3 +152,25 @@ for (const storage of ['old', 'new'] as const) {
     },
   );
 }
+
+await hostsTest(
+  t,
+  'another host puts a FIFO in the place of a file that is about to replace an old one',
+  {
+    prepare: ({ upper, lower: [lower] }) => {
+      writeFileSync(`${upper}/new`, 'new\n');
+      writeFileSync(`${lower}/old`, 'old\n');
+    },
+  },
+  async (t, m) => {
+    const stopped = m.a.faults.pause('rename.hidden');
+    const mover = m.a.run('mv -T new old');
+    const there = await stopped();
+    t.equal(await m.b.run('mkfifo pipe; mv -T pipe new'), 'ok');
+    there.go();
+    t.equal(await mover, 'ok', 'the FIFO, which has the name, replaces it');
+    t.same(list(m.mnt), ['old']);
+    t.ok(statSync(`${m.mnt}/old`).isFIFO());
+    t.equal(whereIs(m, 'old'), 'upper', 'and hides nothing');
+  },
+);

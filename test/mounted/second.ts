@@ -6,7 +6,8 @@ import type { Test } from 'tap';
 import { mountAt } from '../../src/sys/mountinfo.ts';
 import { unmountPath } from './backing.ts';
 import type { Faults } from './faults.ts';
-import { cleanEnv, isAlive, type Mounted, must, program, until } from './support.ts';
+import { optionsFor } from './mount-options.ts';
+import { cleanEnv, isAlive, type Mounted, must, program, READY_MS, until } from './support.ts';
 
 export interface OtherHost {
   readonly mnt: string;
@@ -25,31 +26,38 @@ const asHost = (name: string): string[] => [
   'sh',
 ];
 
+/** What the other host's daemon has of its own. */
+export interface OtherOptions {
+  faults?: Faults | undefined;
+  /** Another host's name, as root alone may have it. */
+  host?: string;
+  /** More of its environment. */
+  env?: Record<string, string>;
+}
+
 /**
  * One more mount, which is taken away when the test ends.
- * @param name of its mount point. @param faults the fault points of its daemon. @param host another host's name, as root alone may have it
+ * @param name of its mount point
  */
 export async function mountOther(
   t: Test,
   m: Mounted,
   name: string,
   options: string,
-  faults?: Faults,
-  host?: string,
+  { faults, host, env }: OtherOptions = {},
 ): Promise<OtherHost> {
   const mnt = `${m.dir}/${name}`;
   const logFile = `${mnt}.log`;
   mkdirSync(mnt);
   writeFileSync(`${m.dir}/mounts`, `${mnt}\n`, { flag: 'a' });
-  const { upper, lower } = m.elsewhere();
-  const words = `lowerdir=${lower.join(':')},upperdir=${upper},${options}`;
+  const words = optionsFor(m.elsewhere(), options);
   const log = openSync(logFile, 'a');
   const node = [process.execPath, ...(faults?.args ?? []), program, '-f', '-o', words, mnt];
   const [command = '', ...args] = host === undefined ? node : [...asHost(host), ...node];
   const daemon = spawn(command, args, {
     stdio: ['ignore', log, log],
     cwd: '/',
-    env: cleanEnv(faults?.env),
+    env: cleanEnv({ ...env, ...faults?.env }),
   });
   closeSync(log);
   const pid = daemon.pid ?? 0;
@@ -60,15 +68,16 @@ export async function mountOther(
     if (fault !== undefined) throw new Error(fault);
     await until('end of the other daemon', () => !isAlive(pid));
   });
-  await until('mounted once more', () => {
+  const isMounted = () => {
     if (!isAlive(pid)) throw new Error(`the other daemon did not come up:\n${readFileSync(logFile, 'utf8')}`);
     return mountAt(mnt) !== undefined;
-  });
-  must('stat', [mnt], { timeout: 30_000 });
+  };
+  await until('mounted once more', isMounted, READY_MS);
+  must('stat', [mnt], { timeout: READY_MS });
   return { mnt, pid, log: () => readFileSync(logFile, 'utf8') };
 }
 
 /** @returns the mount point of a second host. */
 export async function mountAgain(t: Test, m: Mounted, options: string, faults?: Faults): Promise<string> {
-  return (await mountOther(t, m, 'second', options, faults)).mnt;
+  return (await mountOther(t, m, 'second', options, { faults })).mnt;
 }

@@ -19,6 +19,8 @@ import { mountAt } from '../../src/sys/mountinfo.ts';
 import { Sick } from '../sick/sick.ts';
 import { type Backing, backingMissing, makeStorage, type Storage, unmountPath } from './backing.ts';
 import { Faults } from './faults.ts';
+import { Guard } from './guard.ts';
+import { optionsFor } from './mount-options.ts';
 import { daemonOf, isAlive, until } from './processes.ts';
 import { cleanEnv, has, isRoot, must, run } from './tools.ts';
 
@@ -28,7 +30,7 @@ export { type Backing, isRoot };
 
 /** The program, as built. */
 export const program = fileURLToPath(new URL('../../bin/migratefs.js', import.meta.url));
-const built = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url));
+const built = fileURLToPath(new URL('../../dist/program/main.js', import.meta.url));
 const guardScript = fileURLToPath(new URL('guard.sh', import.meta.url));
 
 export interface MountTestOptions {
@@ -40,6 +42,8 @@ export interface MountTestOptions {
   size?: string;
   /** The image files lie on a file system of their own, `store` in the test's directory, where they can be cloned (snapshots.ts). */
   store?: boolean;
+  /** All layers are directories of one storage. */
+  together?: boolean;
   /** How many lower layers (default 1). */
   lowers?: number;
   /** This layer (the topmost lower one) is a file system that can be told to hang or fail (test/sick); needs `root`. */
@@ -52,6 +56,8 @@ export interface MountTestOptions {
   descriptors?: number;
   /** Go into the background, as without -f. */
   background?: boolean;
+  /** More of the daemon's environment, made of the test's directory. */
+  env?: (dir: string) => Record<string, string>;
   /** Needs root: skipped for others, also where mounting is required. */
   root?: boolean;
   /** The daemon stops or dies where the test wants it to, see `Mounted.faults`. */
@@ -144,12 +150,13 @@ export function mountTest(
   });
 }
 
-const READY_MS = 30_000;
+/** How long a mount may take to answer: on a machine with other work a daemon that comes up may wait long for its turn. */
+export const READY_MS = 90_000;
 
 class LiveMount implements Mounted {
   readonly dir = mkdtempSync(`${tmpdir()}/migratefs-test-`);
   readonly mnt = `${this.dir}/mnt`;
-  readonly upper = `${this.dir}/upper`;
+  upper = `${this.dir}/upper`;
   readonly lower: string[] = [];
   daemonPid = 0;
   behind = '';
@@ -158,8 +165,7 @@ class LiveMount implements Mounted {
   readonly #storages: Storage[] = [];
   readonly #layers: Storage[] = [];
   readonly #logFile = `${this.dir}/log`;
-  readonly #mountsFile = `${this.dir}/mounts`;
-  readonly #guard: ChildProcess;
+  readonly #guard: Guard;
   #faults: Faults | undefined;
   #daemon: ChildProcess | undefined;
   #sick: Sick | undefined;
@@ -168,27 +174,24 @@ class LiveMount implements Mounted {
     this.#options = options;
     chmodSync(this.dir, 0o755);
     mkdirSync(this.mnt);
-    for (const file of [this.#logFile, this.#mountsFile, `${this.dir}/pids`]) writeFileSync(file, '');
-    const stdio: ['pipe', 'ignore', 'ignore'] = ['pipe', 'ignore', 'ignore'];
-    this.#guard = spawn('bash', [guardScript, this.dir], {
-      stdio,
-      detached: true,
-      cwd: '/',
-      env: cleanEnv(),
-    });
-    this.#guard.unref();
+    writeFileSync(this.#logFile, '');
+    this.#guard = new Guard(this.dir, guardScript);
   }
 
   makeLayers(): void {
-    const { backing = 'dir', upperBacking = backing, size, lowers = 1, store } = this.#options;
+    const { backing = 'dir', upperBacking = backing, size, lowers = 1, store, together } = this.#options;
     const images = store ? `${this.dir}/store` : this.dir;
     if (store) this.#storages.push(makeStorage('xfs', images, this.dir, '8G'));
+    const one = `${this.dir}/one`;
+    if (together) this.#storages.push(makeStorage(backing, one, this.dir, size, `${images}/one.img`));
     const make = (kind: Backing, name: string): string => {
+      if (together) mkdirSync(`${one}/${name}`);
+      if (together) return `${one}/${name}`;
       const path = `${this.dir}/${name}`;
       this.#layers.push(makeStorage(kind, path, this.dir, size, `${images}/${name}.img`));
       return path;
     };
-    make(upperBacking, 'upper');
+    this.upper = make(upperBacking, 'upper');
     for (let i = 0; i < lowers; i++) this.lower.push(make(backing, `lower${lowers > 1 ? i + 1 : ''}`));
   }
 
@@ -203,8 +206,8 @@ class LiveMount implements Mounted {
     this.behind = `${this.dir}/behind`;
     mkdirSync(this.behind);
     if (isRoot) must('mount', ['--bind', point, this.behind]);
-    writeFileSync(this.#mountsFile, `${this.behind}\n${point}\n`, { flag: 'a' });
-    this.#sick = await Sick.mount(this.behind, point, `${this.dir}/pids`);
+    writeFileSync(this.#guard.mounts, `${this.behind}\n${point}\n`, { flag: 'a' });
+    this.#sick = await Sick.mount(this.behind, point, this.#guard.pids);
   }
 
   get sick(): Sick {
@@ -213,11 +216,12 @@ class LiveMount implements Mounted {
   }
 
   async start(more = this.#options.options ?? ''): Promise<void> {
-    const words = `lowerdir=${this.lower.join(':')},upperdir=${this.upper}${more === '' ? '' : `,${more}`}`;
-    writeFileSync(this.#mountsFile, `${this.mnt}\n`, { flag: 'a' });
+    const words = optionsFor(this, more);
+    writeFileSync(this.#guard.mounts, `${this.mnt}\n`, { flag: 'a' });
     const log = openSync(this.#logFile, 'a');
+    const env = this.#options.env?.(this.dir) ?? {};
     if (this.#options.background) {
-      must(process.execPath, [program, '-o', words, this.mnt], { timeout: READY_MS });
+      must(process.execPath, [program, '-o', words, this.mnt], { timeout: READY_MS, env });
       this.daemonPid = daemonOf(this.upper);
     } else {
       const hooked = this.#options.faults ? this.faults : undefined;
@@ -228,12 +232,12 @@ class LiveMount implements Mounted {
       this.#daemon = spawn(command, args, {
         stdio: ['ignore', log, log],
         cwd: '/',
-        env: cleanEnv(hooked?.env),
+        env: cleanEnv({ ...env, ...hooked?.env }),
       });
       this.daemonPid = this.#daemon.pid ?? 0;
     }
     closeSync(log);
-    writeFileSync(`${this.dir}/pids`, `${this.daemonPid}\n`, { flag: 'a' });
+    writeFileSync(this.#guard.pids, `${this.daemonPid}\n`, { flag: 'a' });
     await until(
       'mounted',
       () => {
@@ -304,10 +308,10 @@ class LiveMount implements Mounted {
       faults.push('the daemon had to be killed');
       await this.kill9().catch((error: Error) => faults.push(error.message));
     }
-    if (this.#sick !== undefined) {
-      const fault = (await this.#sick.unmount()) ?? unmountPath(this.behind);
-      if (fault !== undefined) faults.push(fault);
-    }
+    const ill = await this.#sick?.unmount();
+    if (ill !== undefined) faults.push(ill);
+    const behind = mountAt(this.behind) === undefined ? undefined : unmountPath(this.behind);
+    if (behind !== undefined) faults.push(behind);
     for (const storage of [...this.#storages, ...this.#layers].reverse()) {
       const fault = storage.remove();
       if (fault !== undefined) faults.push(fault);
@@ -317,10 +321,7 @@ class LiveMount implements Mounted {
     run('chmod', ['-R', '-f', 'u+rwX', this.dir]);
     const removed = run('rm', ['-rf', '--one-file-system', this.dir]);
     if (removed.status !== 0) faults.push(removed.stderr.toString());
-    this.#guard.ref();
-    const gone = new Promise((done) => this.#guard.once('exit', done));
-    this.#guard.stdin?.end();
-    if (this.#guard.exitCode === null) await gone;
+    await this.#guard.end();
     return faults;
   }
 }

@@ -3,6 +3,7 @@
 import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { closeSync, lstatSync, openSync, readdirSync, readlinkSync, readSync } from 'node:fs';
+import { errnoName } from '../../protocol/errno.ts';
 import { AT_FDCWD, O_CLOEXEC, O_NOFOLLOW, O_PATH } from '../../src/sys/constants.ts';
 import type { CString } from '../../src/sys/cstring.ts';
 import { close, openat } from '../../src/sys/fd.ts';
@@ -225,9 +226,9 @@ export function outcome(act: () => unknown): string {
   try {
     return String(act() ?? 'ok');
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
+    const { code, errno = 0 } = error as NodeJS.ErrnoException;
     if (code === undefined) throw error;
-    return code;
+    return code.startsWith('E') ? code : errnoName(-errno); // node has no name for EDQUOT
   }
 }
 

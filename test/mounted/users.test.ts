@@ -1,6 +1,6 @@
 // Several users on one mount: the answers are those of a plain file system, which is asked the same.
 
-import { chmodSync, existsSync, statSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, statSync } from 'node:fs';
 import t, { type Test } from 'tap';
 import { type Mounted, mountTest, sh, shAs, treeDigest, type User, whereIs } from './support.ts';
 
@@ -189,5 +189,32 @@ await mountTest(
     t.same(after.acls, before.acls);
     t.match(after['team/t'], { owner: '4001:4100', mode: '664' });
     t.match(after['acls/new'], { owner: '4002:4002' });
+  },
+);
+
+await mountTest(
+  t,
+  'in a sticky directory a file of one’s own takes no other’s away that it hides',
+  {
+    root: true,
+    options: 'cache=none',
+    needs: ['setpriv'],
+    prepare: ({ upper, lower: [lower] }) => {
+      for (const layer of [upper, lower]) sh('chmod 755 .; mkdir S; chmod 1777 S', { cwd: layer as string });
+      sh(`echo old >S/f; chown ${ANN.uid} S/f`, { cwd: lower as string });
+      const natively = shAs(BOB, 'cd "$1/S"; echo mine >f; echo mine >x', { args: [upper] });
+      if (natively.status !== 0) throw new Error(natively.stderr);
+    },
+  },
+  (t, m) => {
+    // Who puts one of his own over another of his own takes nothing away: what was hidden stays hidden.
+    for (const act of ['rm f', 'mv f g', 'mv x f']) {
+      const { stderr } = shAs(BOB, `cd "$1/S"; ${act}`, { args: [m.mnt] });
+      t.match(stderr, act === 'mv x f' ? /^$/ : /Operation not permitted/, act);
+      t.equal(readFileSync(`${m.lower[0]}/S/f`, 'utf8'), 'old\n', 'another’s file stays');
+      t.equal(readFileSync(`${m.mnt}/S/f`, 'utf8'), 'mine\n', 'and so does what hides it');
+    }
+    sh('rm S/f', { cwd: m.mnt });
+    t.equal(whereIs(m, 'S/f'), '', 'root may');
   },
 );

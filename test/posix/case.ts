@@ -75,9 +75,10 @@ export interface Case {
   unless?: Partial<Record<FileSystemName, string>>;
   /**
    * Where a mount is known to differ from a plain directory, and why; docs/semantics.md names each. The case must then end with the
-   * failure that `sees` is part of, so that no deviation is forgotten once it is gone. `mounted`: on all layouts but `plain`.
+   * failure that `sees` is part of, so that no deviation is forgotten once it is gone. `mounted`: on all layouts but `plain`; `passthrough`: as
+   * `mounted`, with that option, where it may pass as well.
    */
-  deviates?: Partial<Record<LayoutName | 'mounted', { sees: string; why: string }>>;
+  deviates?: Partial<Record<LayoutName | 'mounted' | 'passthrough', { sees: string; why: string }>>;
   run: (c: Context) => void;
 }
 

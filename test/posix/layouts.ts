@@ -2,7 +2,7 @@
 // nothing else: what a case finds is always the same, and which layers must change for it never is.
 
 import { complete, type Placed } from './build.ts';
-import { dir, file, type Given } from './case.ts';
+import { type Attributes, dir, file, type Given } from './case.ts';
 
 export type LayoutName = 'plain' | 'upper' | 'lower' | 'merged' | 'lower2' | 'contrary';
 
@@ -27,10 +27,15 @@ function inTurn(things: readonly Placed[], count: number, number: number): Map<s
   return turns;
 }
 
-/** What an upper file hides in `merged`: older, and another. */
-const older = (path: string): Placed => ({
+/** What an upper file hides in `merged`: older, and another, but of the same owner, whom a sticky directory asks for. */
+const older = (path: string, { uid, gid }: Attributes = {}): Placed => ({
   path,
-  thing: file('hidden below, and never to be seen', { mode: 0o600, mtime: 946_684_800_000_000_000n }),
+  thing: file('hidden below, and never to be seen', {
+    mode: 0o600,
+    mtime: 946_684_800_000_000_000n,
+    ...(uid !== undefined && { uid }),
+    ...(gid !== undefined && { gid }),
+  }),
 });
 
 /** What hides under the names of `things` in `contrary`: a file under a directory's name, and the other way round. */
@@ -66,7 +71,8 @@ export const LAYOUTS: readonly Layout[] = [
       const upper = things.filter((each) => isDir(each) || turns.get(each.path) === 0);
       const lower = things.flatMap((each) => {
         if (isDir(each)) return [each];
-        return turns.get(each.path) === 1 ? [each] : [older(each.path)];
+        if (turns.get(each.path) === 1) return [each];
+        return [older(each.path, each.thing.kind === 'link' ? given[each.thing.to] : each.thing)];
       });
       return [upper, lower];
     },

@@ -1,6 +1,7 @@
 // What differs between two runs of one transcript, and yet is the same: node ids, file handles and listing offsets are mapped
 // from the recorded ones to those of the replay as they appear; inode numbers and times are compared by what they mean.
 
+import { FOPEN_NOFLUSH } from '../../protocol/flags.ts';
 import {
   errno,
   type Int64,
@@ -127,6 +128,8 @@ export class Mapping {
         Object.entries(fields).flatMap(([key, value]): [string, unknown][] => {
           if (FOREIGN.test(key) || (isDirectory && /^(size|nlink)$/.test(key))) return [];
           if (key === 'fh') return [];
+          // Whether a close has anything to tell is the file system's.
+          if (key === 'open_flags') return [[key, (value as number) & ~FOPEN_NOFLUSH]];
           if (key === 'nodeid') return [[key, this.#recordedNode(value as Int64, node, side)]];
           if (key === 'ino') return [[key, value === first ? 'as before' : 'another']];
           if (key === 'uid' || key === 'gid')

@@ -33,7 +33,7 @@ export interface Fakes {
 export function exchangeOf(handlers: Served['handlers'], fakes: Fakes = {}) {
   const log = new FakeLog();
   const slots = new RequestSlots(RequestSlots.allocate(2));
-  const table = { descriptors: fakes.descriptors ?? (() => 0) };
+  const table = { descriptors: fakes.descriptors ?? (() => 0), endUse: () => {}, openHandles: { count: 7 } };
   const fs = {
     log,
     table,

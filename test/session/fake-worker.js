@@ -14,7 +14,7 @@ tell('ready');
 switch (order) {
   case 'die-busy': {
     // What RequestSlots.begin(index, 6, 1) writes.
-    const words = new Int32Array(workerData.slots);
+    const words = new Int32Array(workerData.memory.slots);
     const at = workerData.index * 16;
     words[at + 1] = 6;
     words[at + 2] = 1;
@@ -27,7 +27,10 @@ switch (order) {
   case 'ask':
     tell('descriptors-short');
     break;
+  case 'compute':
+    while (Atomics.load(gate, 0) === 0);
+    break;
 }
-// The device's end.
-Atomics.wait(gate, 0, 0);
-if (order !== 'fail') tell('ended');
+// The device's end, or that of its patience.
+const waited = Atomics.wait(gate, 0, 0, workerData.patience);
+if (order !== 'fail') tell(waited === 'timed-out' ? 'idle' : 'ended');

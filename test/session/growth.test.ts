@@ -9,11 +9,14 @@ const until = async (condition: () => boolean) => {
   for (let i = 0; i < 500 && !condition(); i++) await pause(2);
 };
 
-function growing() {
+function growing(isOfUse = () => true) {
   const kernel = new Kernel();
   const occupancy = new Occupancy(Occupancy.allocate());
   let grown = 0;
-  const growth = new Growth({ occupancy, device: kernel.device, grow: () => grown++ });
+  const grow = (most: number) => {
+    if (most > 0) grown++;
+  };
+  const growth = new Growth({ occupancy, device: kernel.device, isOfUse, grow });
   const end = () => {
     growth.stop();
     kernel.unmount();
@@ -77,4 +80,17 @@ t.test('a device that is gone has nobody who waits', async (t) => {
   t.equal(grown(), 0);
   growth.stop();
   close(kernel.device);
+});
+
+t.test('no worker is added that would have nothing to compute on', async (t) => {
+  let idle = false;
+  const { kernel, growth, end, grown } = growing(() => idle);
+  kernel.ask({ operation: 'DESTROY' });
+  growth.watch();
+  await pause(60);
+  t.equal(grown(), 0);
+  idle = true;
+  await until(() => grown() > 0);
+  t.equal(grown(), 1);
+  end();
 });

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { EAGAIN, EINTR, EINVAL, EIO, ENOENT, ENOSYS } from '../../protocol/errno.ts';
+import { EAGAIN, EINTR, EINVAL, EIO, EMFILE, ENOENT, ENOSYS } from '../../protocol/errno.ts';
 import { decodeReply, encodeRequest, operations } from '../../protocol/index.ts';
 import { dialect, exchangeOf } from './exchange.ts';
 import type { Draft } from './kernel.ts';
@@ -77,6 +77,14 @@ t.test('a bug in a handler is EIO for its caller, one stack in the log, and no m
   t.equal(log.errors[1]?.error, 'on purpose');
   t.equal(error(message({ operation: 'READ' })), -EIO, 'an answer that can not be');
   t.match(log.errors[2], { event: 'bug', error: /RangeError/ });
+});
+
+t.test('who gets no descriptor is told of in the log, once in a while', async (t) => {
+  const { exchange, log, error } = exchangeOf({ LOOKUP: () => -EMFILE }, { descriptors: () => 3 });
+  for (let i = 0; i < 3; i++) t.equal(error(lookup()), -EMFILE);
+  t.same(log.warnings, [{ event: 'no_descriptor', files: 7, directories: 3 }]);
+  t.ok(exchange.takeExhausted(), 'and directories are to give theirs up');
+  t.notOk(exchange.takeExhausted());
 });
 
 t.test('an interrupt reaches the handler, or is sent again', async (t) => {

@@ -15,6 +15,7 @@ const POLICY: Omit<Policy, 'switchCredentials'> = {
   xattrs: 'strict',
   readOnly: false,
   locks: 'local',
+  passthrough: 'off',
 };
 
 /** `upper` and `lower` under `folder`, which are made if they are missing, and a log beside them. */

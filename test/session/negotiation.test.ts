@@ -21,7 +21,11 @@ const offer = (major: number, minor: number, flags = ALL) => ({
 });
 
 /** Locks are the kernel's. */
-const local = (permissions: 'default' | 'layer') => ({ permissions, locks: 'local' as const });
+const local = (permissions: 'default' | 'layer') => ({
+  permissions,
+  locks: 'local' as const,
+  passthrough: 'off' as const,
+});
 
 const open = (kernel: Kernel, flags = wantedFlags(local('default'), false), timeoutMs?: number) => {
   try {
@@ -67,7 +71,9 @@ t.test('the flags follow the policy', async (t) => {
   t.equal(wantedFlags(local('default'), false) & flag.FUSE_CACHE_SYMLINKS, 0n);
   t.not(wantedFlags(local('default'), true) & flag.FUSE_CACHE_SYMLINKS, 0n);
   const locks = flag.FUSE_FLOCK_LOCKS | flag.FUSE_POSIX_LOCKS;
-  t.equal(wantedFlags({ permissions: 'default', locks: 'cluster' }, false) & locks, locks);
+  t.equal(wantedFlags({ ...local('default'), locks: 'cluster' }, false) & locks, locks);
+  t.equal(wantedFlags(local('default'), false) & flag.FUSE_PASSTHROUGH, 0n);
+  t.not(wantedFlags({ ...local('default'), passthrough: 'upper' }, false) & flag.FUSE_PASSTHROUGH, 0n);
 });
 
 t.test('the oldest kernel that is served', async (t) => {

@@ -53,10 +53,14 @@ function tableOf(count: number, falling = true) {
   let next = 10;
   const table = {
     descriptors: () => descriptors,
-    oldestDirectories: () => {
-      if (falling) descriptors -= 4;
-      return [next++, next++, next++, next++];
+    clock: {
+      oldest: () => {
+        if (falling) descriptors -= 4;
+        return [next++, next++, next++, next++];
+      },
+      giveUp: () => {},
     },
+    openHandles: { openCount: () => 0 },
     nameOf: (of: NodeId, ref: { parent: number; bytes: Uint8Array }) => {
       ref.parent = of + 1000;
       ref.bytes = name;
@@ -117,6 +121,34 @@ t.test('when all is in use it rests until the next report, and it can be stopped
   kernel.unmount();
 });
 
+t.test(
+  'directories that the kernel keeps, or somebody has open, give their descriptors up in the end',
+  async (t) => {
+    const { kernel, notifier } = notifierOf();
+    let rounds = 0;
+    let given: NodeId[] = [];
+    const table = {
+      ...(tableOf(1000, false) as object),
+      descriptors: () => (given.length > 0 ? 10 : 1000),
+      clock: {
+        oldest: () => [rounds++ % 2, 100 + rounds],
+        giveUp: (nodes: NodeId[]) => {
+          given = nodes;
+        },
+      },
+      openHandles: { openCount: (node: NodeId) => (node === 1 ? 1 : 0) },
+    };
+    await run(notifier, table as unknown as InodeTable, 50);
+    t.equal(rounds, 6, 'not before it was asked in vain for a while');
+    t.same(given, [1, 106]);
+    const asked: unknown[] = [];
+    while (kernel.hasMessage) asked.push(decodeNotification(kernel.receive()).fields?.parent);
+    t.same(asked, [1000, 1101, 1102, 1000, 1103, 1104, 1000, 1105, 1106], 'what is open keeps its name');
+    close(kernel.device);
+    kernel.unmount();
+  },
+);
+
 t.test('what names alone keep goes when a round was without effect', async (t) => {
   const { kernel, notifier } = notifierOf();
   let rounds = 0;
@@ -128,10 +160,13 @@ t.test('what names alone keep goes when a round was without effect', async (t) =
     keeps: true,
     descriptors: () => 1000 - ended,
     stats: () => ({ nodes: 1000 - ended }),
-    oldestDirectories: () => {
-      rounds++;
-      forgotten += 4;
-      return [];
+    clock: {
+      oldest: () => {
+        rounds++;
+        forgotten += 4;
+        return [];
+      },
+      giveUp: () => {},
     },
     letGo: () => {
       ended = forgotten;

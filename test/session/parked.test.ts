@@ -20,6 +20,7 @@ import { LockWaits } from '../../src/session/lockwaits.ts';
 import { Occupancy } from '../../src/session/occupancy.ts';
 import { Parker } from '../../src/session/parker.ts';
 import { Parking } from '../../src/session/parking.ts';
+import { ReadTurn } from '../../src/session/readturn.ts';
 import { serve } from '../../src/session/serve.ts';
 import type { Draft } from './kernel.ts';
 import { releaseLayers, sampleLayers } from './layers.ts';
@@ -109,7 +110,8 @@ function loop(t: Test, { places = 8 } = {}) {
     device.answers.length = 0;
     device.play(steps);
     const occupancy = new Occupancy(Occupancy.allocate());
-    serve({ device, exchange, occupancy, descriptorBudget: 1000, tell: () => {} });
+    const turn = new ReadTurn(ReadTurn.allocate(), 0);
+    serve({ device, exchange, occupancy, turn, descriptorBudget: 1000, tell: () => {} });
     return device.answers.map(({ unique, error }) => (error === 0 ? unique : [unique, error]));
   };
   play({ operation: 'LOOKUP', names: [name('hello')], unique: 1000 });
@@ -203,7 +205,7 @@ t.test('what a refused answer carried is taken back', async (t) => {
   const { play, lock, unlock, open, statfs, device, fs, node } = loop(t);
   device.refuse = [2];
   t.same(play(lock, open(2), open(4), unlock, statfs(6)), [6, 2, 4]);
-  t.equal(fs.table.openCount(node), 1);
+  t.equal(fs.table.openHandles.openCount(node), 1);
 });
 
 t.test('one that finds the lock busy again keeps its turn', async (t) => {

@@ -4,16 +4,21 @@ import type { FileSystemSetup } from '../../src/layers/setup.ts';
 import type { Log } from '../../src/log/index.ts';
 import type { WorkerMessage } from '../../src/session/messages.ts';
 import { Pool } from '../../src/session/pool.ts';
-import { close } from '../../src/sys/fd.ts';
+import { close, read } from '../../src/sys/fd.ts';
 import { FakeLog } from './exchange.ts';
 import { Kernel } from './kernel.ts';
 
 const entry = new URL('./fake-worker.js', import.meta.url);
 
-function poolOf(orders: string[], threads: number, { whole = true, device = -1 } = {}) {
+function poolOf(
+  orders: string[],
+  threads: number,
+  { whole = true, device = -1, busyThreads = threads, patience = 60_000 } = {},
+) {
   const gate = new Int32Array(new SharedArrayBuffer(4));
   const counter = new Int32Array(new SharedArrayBuffer(4));
-  const fs = { orders, gate: gate.buffer, counter: counter.buffer } as unknown as FileSystemSetup;
+  const layers = [{}, {}];
+  const fs = { layers, orders, gate: gate.buffer, counter: counter.buffer } as unknown as FileSystemSetup;
   const log = new FakeLog();
   const abandoned: number[][] = [];
   const dead: [number, number][] = [];
@@ -22,6 +27,8 @@ function poolOf(orders: string[], threads: number, { whole = true, device = -1 }
     startWorker: (workerData) => new Worker(entry, { workerData, execArgv: [], env: {} }),
     setup: { device, fs, debug: false, dialect: { minor: 45, flags: 0n } },
     threads,
+    busyThreads,
+    patience,
     log: log as unknown as Log,
     died: (worker, thread) => {
       dead.push([worker, thread]);
@@ -73,6 +80,46 @@ t.test('it grows while requests wait and no worker does, up to its limit', async
   await new Promise((resolve) => setTimeout(resolve, 100));
   t.equal(pool.size, 4);
   t.equal(started(), 4);
+  unmount();
+  t.equal(await pool.ended, undefined);
+  kernel.unmount();
+  close(kernel.device);
+});
+
+for (const [order, most] of [
+  ['serve', 12],
+  ['compute', 4],
+] as const) {
+  t.test(`beyond the busy ones it grows while they wait: ${order}`, async (t) => {
+    const kernel = new Kernel();
+    const { pool, unmount, started } = poolOf([order], 12, { device: kernel.device, busyThreads: 4 });
+    await pool.ready;
+    kernel.ask({ operation: 'DESTROY' });
+    await until(() => started() === most);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    t.equal(started(), most);
+    unmount();
+    t.equal(await pool.ended, undefined);
+    kernel.unmount();
+    close(kernel.device);
+  });
+}
+
+t.test('those beyond the busy ones end when they have nothing to do, and come again', async (t) => {
+  const kernel = new Kernel();
+  const { pool, unmount, started, log, dead, abandoned } = poolOf(['serve'], 12, {
+    device: kernel.device,
+    busyThreads: 4,
+    patience: 500,
+  });
+  kernel.ask({ operation: 'DESTROY' });
+  await until(() => started() === 12);
+  await until(() => started() > 20);
+  t.ok(pool.size <= 12);
+  const taken = Buffer.alloc(200);
+  t.ok(read(kernel.device, taken, taken.length) > 0, 'nobody waits any more');
+  await until(() => pool.size === 4);
+  t.same([log.errors, log.warnings, dead, abandoned], [[], [], [], []], 'nobody has died');
   unmount();
   t.equal(await pool.ended, undefined);
   kernel.unmount();

@@ -4,6 +4,7 @@ import { decodeReply, encodeRequest, operations } from '../../protocol/index.ts'
 import { Device, ENDED } from '../../src/session/device.ts';
 import type { WorkerMessage } from '../../src/session/messages.ts';
 import { Occupancy } from '../../src/session/occupancy.ts';
+import { ReadTurn } from '../../src/session/readturn.ts';
 import { serve } from '../../src/session/serve.ts';
 import { dialect, exchangeOf, type Fakes } from './exchange.ts';
 import { type Draft, Kernel } from './kernel.ts';
@@ -49,7 +50,9 @@ function run(device: Device, handlers: Parameters<typeof exchangeOf>[0], fakes: 
   const occupancy = new Occupancy(Occupancy.allocate());
   occupancy.allowGrowth();
   const { exchange, log } = exchangeOf(handlers, { ...fakes, device });
-  const end = serve({ device, exchange, occupancy, descriptorBudget: budget, tell: (m) => told.push(m) });
+  const turn = new ReadTurn(ReadTurn.allocate(), 0);
+  const tell = (message: WorkerMessage) => told.push(message);
+  const end = serve({ device, exchange, occupancy, turn, descriptorBudget: budget, tell });
   return { end, told, log };
 }
 
@@ -107,4 +110,40 @@ t.test('too many descriptors are reported', async (t) => {
   const { told } = run(new RefusingDevice(message, 0), found, { descriptors: () => 101 });
   t.same(told[0], { kind: 'descriptors-short', exhausted: false });
   t.same(run(new RefusingDevice(message, 0), found, { descriptors: () => 100 }).told, [{ kind: 'busy' }]);
+});
+
+t.test('what was parked while this worker waited for its turn is looked after by it', async (t) => {
+  const device = new RefusingDevice(bytesOf(lookup), 0);
+  const { exchange } = exchangeOf(found, { device });
+  const events: string[] = [];
+  let due: number | undefined;
+  device.hasMessage = (milliseconds) => {
+    events.push(`waits ${milliseconds} ms for a message`);
+    return false;
+  };
+  const read = device.read.bind(device);
+  device.read = () => {
+    events.push('reads');
+    return read();
+  };
+  Object.defineProperty(exchange, 'dueIn', { get: () => due });
+  exchange.refresh = () => {
+    if (due !== undefined) events.push('may go on');
+    due = undefined;
+  };
+  const turn = new ReadTurn(ReadTurn.allocate(), 0);
+  const { await: wait, atWork } = turn;
+  turn.await = () => {
+    if (events.length === 0) due = 7;
+    return wait.call(turn);
+  };
+  turn.atWork = () => {
+    if (events.at(-1) === 'may go on') events.push('another takes its turn');
+    atWork.call(turn);
+  };
+  const occupancy = new Occupancy(Occupancy.allocate());
+  const end = serve({ device, exchange, occupancy, turn, descriptorBudget: 100, tell: () => {} });
+  t.equal(end, ENDED);
+  t.same(events, ['waits 7 ms for a message', 'may go on', 'another takes its turn', 'reads', 'reads']);
+  t.equal(occupancy.waiting, 0);
 });

@@ -53,7 +53,7 @@ t.test('while a hundred wait for one file, the others are served', async (t) => 
     waited,
     'each has one answer',
   );
-  t.equal(table.openCount(node), 100);
+  t.equal(table.openHandles.openCount(node), 100);
   kernel.unmount();
   t.equal(await session.ended, 'unmounted');
   t.notMatch(logged(), /level=error/);
@@ -64,7 +64,7 @@ t.test('more than there are places: the rest holds the workers, and all go on in
   const parking = Parking.allocate(8);
   const { session, kernel, table } = await sessionOf(t, {
     threads: 2,
-    startWorker: (setup: WorkerSetup) => startWorker({ ...setup, parking }),
+    startWorker: (setup: WorkerSetup) => startWorker({ ...setup, memory: { ...setup.memory, parking } }),
   });
   const node = lookup(kernel, 'hello');
   t.equal(

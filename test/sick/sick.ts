@@ -14,6 +14,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { appendFileSync } from 'node:fs';
+import { extname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { errno, type OperationName } from '../../protocol/index.ts';
@@ -24,8 +25,11 @@ import type { Command } from './main.ts';
 import type { Rule } from './rules.ts';
 import type { Hanging } from './server.ts';
 
-const script = fileURLToPath(new URL('main.ts', import.meta.url));
+/** As this file: TypeScript, or what it has been built to. */
+const script = fileURLToPath(new URL(`main${extname(import.meta.url)}`, import.meta.url));
 const WAIT_MS = 30_000;
+/** On a machine with other work a process that comes up may wait long for its turn. */
+const MOUNT_MS = 90_000;
 const MNT_DETACH = 2;
 
 /** Which operations fall ill; see `Rule`. */
@@ -44,6 +48,7 @@ export class Sick {
     this.#process = spawn(process.execPath, [...process.execArgv, script, behind, point], {
       stdio: [...stdio],
       cwd: '/',
+      detached: true, // ^C is for who has started it, and takes it away in his turn
     });
     this.#process.unref();
     this.#ended = new Promise((resolve) => this.#process.once('exit', () => resolve()));
@@ -60,7 +65,13 @@ export class Sick {
   static async mount(behind: string, point: string, pids?: string): Promise<Sick> {
     const sick = new Sick(behind, point);
     if (pids !== undefined) appendFileSync(pids, `${sick.#process.pid}\n`);
-    await sick.#answer(0, 'mounting');
+    try {
+      await sick.#answer(0, 'mounting', MOUNT_MS);
+    } catch (error) {
+      await sick.abort(); // nobody else knows of it
+      umount2(cstring(point), MNT_DETACH);
+      throw error;
+    }
     return sick;
   }
 
@@ -146,9 +157,9 @@ export class Sick {
     return answered;
   }
 
-  #answer(id: number, what: string): Promise<unknown> {
+  #answer(id: number, what: string, ms = WAIT_MS): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      const late = setTimeout(() => fail('no answer'), WAIT_MS);
+      const late = setTimeout(() => fail('no answer'), ms);
       const fail = (why: string) => {
         this.#answers.delete(id);
         clearTimeout(late);

@@ -221,6 +221,12 @@ export default cases('read and write', [
   },
   {
     name: 'an open for writing alone changes no time and no byte',
+    deviates: {
+      passthrough: {
+        sees: 'ctime of f: expected unchanged',
+        why: 'the ctime of a copy is new, and here the kernel asks for it when the file is closed',
+      },
+    },
     given: { f: file('content') },
     run: (c) => {
       c.changes('f', [], () => c.is(c.close(c.ok(c.open('f', O_RDWR))), 0));

@@ -280,6 +280,12 @@ export default cases('utimens', [
   },
   {
     name: 'opening for writing without writing sets no time, nor does a write of nothing',
+    deviates: {
+      passthrough: {
+        sees: 'ctime of f: expected unchanged',
+        why: 'the ctime of a copy is new, and here the kernel asks for it when the file is closed',
+      },
+    },
     given: { f: file('content') },
     run: (c) => {
       c.changes('f', [], () => c.is(c.close(c.ok(c.open('f', O_RDWR))), 0));
