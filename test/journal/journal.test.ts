@@ -25,6 +25,7 @@ import { cstring } from '../../src/sys/cstring.ts';
 import { close } from '../../src/sys/fd.ts';
 import { mknodat } from '../../src/sys/path.ts';
 import { closedOnExec } from '../log/helpers.ts';
+import { TYPESCRIPT } from '../typescript/arguments.ts';
 import { filesIn, linesOf, makeJournal, pathsIn, record, type TestJournal } from './helpers.ts';
 
 const paths = (count: number, prefix = '/') => Array.from({ length: count }, (_, i) => `${prefix}${i}`);
@@ -144,7 +145,7 @@ t.test("what somebody else's mount has left unfinished does not swallow the next
 t.test('a full disk: told once, counted, and told when it is over', async (t) => {
   const dir = t.testdir();
   const script = new URL('./full-disk.ts', import.meta.url).pathname;
-  execFileSync(process.execPath, [...process.execArgv, script, dir], { timeout: 60_000 });
+  execFileSync(process.execPath, [...TYPESCRIPT, script, dir], { timeout: 60_000 });
   const lines = linesOf(`${dir}/journal/node.ndjson`);
   const whole = lines.filter((line) => line.endsWith('}')).map((line) => JSON.parse(line).path);
   t.equal(whole.length, lines.length - 1, 'one was cut short');

@@ -8,6 +8,7 @@ import { O_APPEND, O_CLOEXEC, O_CREAT, O_NONBLOCK, O_WRONLY } from '../../src/sy
 import { cstring } from '../../src/sys/cstring.ts';
 import { close, open, pipe2, read } from '../../src/sys/fd.ts';
 import { connectUnixDatagram, socketpair } from '../../src/sys/socket.ts';
+import { TYPESCRIPT } from '../typescript/arguments.ts';
 
 const fileTarget = (path: string): LogTarget & { kind: 'file' } => {
   const fd = open(cstring(path), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0o600);
@@ -97,7 +98,7 @@ t.test('stderr may be a socket', async (t) => {
 t.test('a line cut by a full disk does not swallow the next one', async (t) => {
   const path = t.testdir();
   const script = new URL('./full-disk.ts', import.meta.url).pathname;
-  execFileSync(process.execPath, [...process.execArgv, script, `${path}/log`], { timeout: 60_000 });
+  execFileSync(process.execPath, [...TYPESCRIPT, script, `${path}/log`], { timeout: 60_000 });
   const text = readFileSync(`${path}/log`, 'utf8');
   t.match(
     text,

@@ -6,6 +6,7 @@ import { ENOTDIR } from '../../protocol/errno.ts';
 import { Log } from '../../src/log/log.ts';
 import { describeTarget, type LogTarget, openLogTarget, reopenLogTarget } from '../../src/log/target.ts';
 import { close } from '../../src/sys/fd.ts';
+import { TYPESCRIPT } from '../typescript/arguments.ts';
 import { closedOnExec } from './helpers.ts';
 
 // Below a file there is nothing.
@@ -101,7 +102,7 @@ t.test('reopened after rotation, under the same number', async (t) => {
 t.test('a stopped reader of stderr holds nobody up', async (t) => {
   // The shell's pipe is read by `sleep`, that is, by nobody.
   const script = new URL('./fill-stderr.ts', import.meta.url).pathname;
-  const args = process.execArgv.join(' ');
+  const args = TYPESCRIPT.join(' ');
   const out = `${t.testdir()}/out`;
   await promisify(execFile)('sh', ['-c', `(${process.execPath} ${args} ${script} > ${out}) 2>&1 | sleep 4`], {
     timeout: 60_000,

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { EINTR } from '../../protocol/errno.ts';
 import { O_CLOEXEC, POLLHUP, POLLIN } from '../../src/sys/constants.ts';
 import { pipe2, poll, read, write } from '../../src/sys/fd.ts';
+import { TYPESCRIPT } from '../typescript/arguments.ts';
 import { type Calls, calls } from './calls/index.ts';
 import { sure } from './calls/support.ts';
 import { pack, unpack } from './wire.ts';
@@ -31,7 +32,7 @@ export class Other {
     this.#from = answers[0] as number;
     // Not its standard input, which Node may have made non-blocking.
     const stdio = ['ignore', 'inherit', 'inherit', requests[0] as number, answers[1] as number] as const;
-    this.#process = spawn(process.execPath, [...process.execArgv, script], { stdio: [...stdio], cwd: '/' });
+    this.#process = spawn(process.execPath, [...TYPESCRIPT, script], { stdio: [...stdio], cwd: '/' });
     this.#process.unref();
     closeSync(requests[0] as number);
     closeSync(answers[1] as number);

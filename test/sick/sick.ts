@@ -21,6 +21,7 @@ import { errno, type OperationName } from '../../protocol/index.ts';
 import { cstring } from '../../src/sys/cstring.ts';
 import { umount2 } from '../../src/sys/mount.ts';
 import { mountAt } from '../../src/sys/mountinfo.ts';
+import { TYPESCRIPT } from '../typescript/arguments.ts';
 import type { Command } from './main.ts';
 import type { Rule } from './rules.ts';
 import type { Hanging } from './server.ts';
@@ -45,7 +46,7 @@ export class Sick {
   private constructor(behind: string, point: string) {
     this.point = point;
     const stdio = ['ignore', 'ignore', 'inherit', 'ipc'] as const;
-    this.#process = spawn(process.execPath, [...process.execArgv, script, behind, point], {
+    this.#process = spawn(process.execPath, [...TYPESCRIPT, script, behind, point], {
       stdio: [...stdio],
       cwd: '/',
       detached: true, // ^C is for who has started it, and takes it away in his turn
