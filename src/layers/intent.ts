@@ -133,7 +133,7 @@ export class OpenIntent {
     fs.caller.asDaemon(() => {
       const folder = result < 0 ? result : openPrivateOf(fs, UPPER, 'intents');
       if (folder >= 0) {
-        removeMoveMarks(folder, this.#marks);
+        removeMoveMarks(folder, this.#name, this.#marks);
         result = unlinkat(folder, this.#name, 0);
         close(folder);
       } else result = folder;
@@ -161,7 +161,7 @@ function put(fs: FileSystem, name: CString, intent: Intent): number {
   if (result === 0) result = syncDirectory(folder);
   for (const mark of intent.marks) result ||= setMoveMark(folder, name, mark);
   if (result < 0 && fd >= 0) {
-    removeMoveMarks(folder, intent.marks);
+    removeMoveMarks(folder, name, intent.marks);
     unlinkat(folder, name, 0);
   }
   close(folder);

@@ -4,7 +4,7 @@
 // looks for that.
 
 import { EBUSY, EEXIST, EOPNOTSUPP, EPERM } from '../../protocol/errno.ts';
-import { AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW, STATX_INO } from '../sys/constants.ts';
+import { AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, STATX_INO } from '../sys/constants.ts';
 import { type CString, cstring, EMPTY } from '../sys/cstring.ts';
 import { statx, unlinkat } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
@@ -16,6 +16,7 @@ import { WAIT, waitWhile } from './waitwhile.ts';
 export type MoveMark = string;
 
 const stat = new Stat();
+const marked = new Stat();
 
 /** @param name in `dir`, EMPTY for that itself. @returns the directory's mark, or a negative errno. */
 export function moveMarkOf(dir: number, name: CString): MoveMark | number {
@@ -39,9 +40,14 @@ export function setMoveMark(folder: number, record: CString, mark: MoveMark): nu
 
 const DONE_WITHOUT: readonly number[] = [EEXIST, EPERM, EOPNOTSUPP];
 
-/** Call it as the daemon, when all steps are made or undone. */
-export function removeMoveMarks(folder: number, marks: readonly MoveMark[]): void {
-  for (const mark of marks) unlinkat(folder, cstring(mark), 0);
+/** Call it as the daemon, when all steps are made or undone and while the record stands: a mark of another host's record stays. */
+export function removeMoveMarks(folder: number, record: CString, marks: readonly MoveMark[]): void {
+  if (statx(folder, record, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, stat) < 0) return;
+  for (const name of marks) {
+    const mark = cstring(name);
+    const found = statx(folder, mark, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, marked);
+    if (found === 0 && marked.sameObject(stat)) unlinkat(folder, mark, 0);
+  }
 }
 
 /** How long a directory that is being moved is waited for, in milliseconds. */

@@ -71,9 +71,10 @@ function recoverOne({ layers, host }: FileSystemSetup, folder: number, found: CS
     // It is this daemon's from then on: of several hosts one gets so far, and should this one die as well, it is found again.
     const taken = renameat2(folder, found, folder, name, 0);
     if (taken === 0) {
-      carryOut(steps as OpenStep[], last, what, folder, name, log);
+      const whole = carryOut(steps as OpenStep[], last, what, log);
       // Where it is torn for good its users go on with what there is.
-      removeMoveMarks(folder, intent.marks);
+      removeMoveMarks(folder, name, intent.marks);
+      if (whole) dropRecord(folder, name, log);
     } else if (taken !== -ENOENT) log.error('recovery_failed', { ...what, error: errnoName(-taken) });
   }
   for (const step of steps) {
@@ -82,21 +83,23 @@ function recoverOne({ layers, host }: FileSystemSetup, folder: number, found: CS
   }
 }
 
+/** @returns whether all of it is done or undone: the record says nothing any more. */
 function carryOut(
   steps: OpenStep[],
   last: OpenStep,
   what: Readonly<Record<string, Uint8Array>>,
-  folder: number,
-  name: CString,
   log: Log,
-): void {
+): boolean {
   const done = isDone(last);
   const failed = done ? steps.flatMap(dropAside) : steps.toReversed().flatMap(undo);
   for (const { path, error } of failed) {
     log.error('rename_torn', { ...what, layer: path, error, mend: 'rename it back in that layer by hand' });
   }
-  if (failed.length > 0) return;
-  log.info(done ? 'rename_finished' : 'rename_undone', what);
+  if (failed.length === 0) log.info(done ? 'rename_finished' : 'rename_undone', what);
+  return failed.length === 0;
+}
+
+function dropRecord(folder: number, name: CString, log: Log): void {
   const removed = unlinkat(folder, name, 0);
   if (removed < 0) log.warn('intent_kept', { name: textOf(name), error: errnoName(-removed) });
 }

@@ -65,6 +65,24 @@ await hostsTest(t, 'a rename that is stopped between its steps', all, async (t, 
   }
 });
 
+await hostsTest(
+  t,
+  'two hosts rename one directory: the slower one leaves the mark of the other',
+  all,
+  async (t, m) => {
+    await m.b.run('cat D/old D/new'); // it knows both sides, and looks for no mark
+    const stopped = m.a.faults.pause('renamedir.moved-1');
+    const mover = m.a.run('mv -T D E');
+    const there = await stopped();
+    t.not(await m.b.run('mv -T D F'), 'ok');
+    t.not(await m.b.run('set -C; echo mine >D/old'), 'ok');
+    there.go();
+    t.equal(await mover, 'ok');
+    t.same(holds(`${m.mnt}/E`), OLD);
+    t.same(list(`${m.upper}/.migratefs/intents`), []);
+  },
+);
+
 await hostsTest(t, 'who comes meanwhile is told when it is over', all, async (t, m) => {
   const stopped = m.a.faults.pause('renamedir.moved-1');
   const mover = m.a.run('mv -T D E');
