@@ -77,8 +77,8 @@ export function copyUp(fs: FileSystem, node: NodeId, at: Place, keep: Int64 = AL
       return recordUnmigrated(fs, at, source, begun, result);
   }
   const found = placeItself(fs, node, at);
-  if (found === 0 && at.layer === UPPER) return 0;
-  return found < 0 ? -EBUSY : recordUnmigrated(fs, at, fs.stat, begun, last);
+  if (found < 0) return found;
+  return at.layer === UPPER ? 0 : recordUnmigrated(fs, at, fs.stat, begun, last);
 }
 
 // On network file systems an open source, too, is gone when another host has removed it (EBADFD: GlusterFS, which had put the opening off).
