@@ -1,14 +1,15 @@
 // A memory cgroup for one process: of the first or the second version, whichever has the memory controller here.
 
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { until } from './processes.ts';
 
 export interface MemoryGroup {
   /** How often the kernel has ended a process of it for want of memory. */
   killed: () => number;
   /** Bytes. */
   most: () => number;
-  /** When no process is in it any more. */
-  remove: () => void;
+  /** When its process has ended: the kernel lets go of the threads of one that it has killed one by one. */
+  remove: () => Promise<void>;
 }
 
 const FIRST = '/sys/fs/cgroup/memory';
@@ -39,6 +40,16 @@ export function limitMemory(pid: number, bytes: number): MemoryGroup {
   return {
     killed: () => Number(/^oom_kill (\d+)$/m.exec(read(events))?.[1]),
     most: () => Number(read(most)),
-    remove: () => rmdirSync(group),
+    remove: () => until('the end of the last thread', () => isRemoved(group)),
   };
+}
+
+function isRemoved(group: string): boolean {
+  try {
+    rmdirSync(group);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EBUSY') return false;
+    throw error;
+  }
 }

@@ -49,7 +49,7 @@ else {
       t.ok(isAlive(m.daemonPid));
       t.equal(group.killed(), 0, `at most ${Math.round(group.most() / MiB)} MiB`);
       await m.unmount();
-      group.remove();
+      await group.remove();
     },
   );
 
@@ -67,7 +67,7 @@ else {
       run('bash', ['-c', 'for f in f*; do echo more >>$f; done; cat f*'], { cwd: m.mnt });
       await until('the end of the daemon', () => !isAlive(m.daemonPid), 60_000);
       t.equal(group.killed(), 1);
-      group.remove();
+      await group.remove();
       await m.remount();
       const names = readdirSync(m.mnt);
       t.equal(names.length, 2000);
