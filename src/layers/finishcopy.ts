@@ -20,17 +20,12 @@ import { type FileSystemSetup, type LayerSetup, UPPER } from './setup.ts';
 import { bytesOf, openParent, pathOfSpot } from './spot.ts';
 import { syncDirectory } from './sync.ts';
 
-/** @param isGone whose slots are wanted. @returns whether there were any: a daemon that ends takes its own along */
-export function finishCopies(setup: FileSystemSetup, log: Log, isGone: IsGone): boolean {
+/** @param isGone whose slots are wanted. */
+export function finishCopies(setup: FileSystemSetup, log: Log, isGone: IsGone): void {
   const upper = setup.layers[UPPER] as LayerSetup;
-  let died = false;
-  const finish = (folder: number, name: CString) => {
-    died = true;
-    finishCopy(setup, folder, name, log);
-  };
+  const finish = (folder: number, name: CString) => finishCopy(setup, folder, name, log);
   const read = eachLeftover(upper, 'slots', isGone, finish) || sweepMarks(upper, 'slots');
   if (read < 0) log.error('recovery_failed', { layer: upper.path, error: errnoName(-read) });
-  return died;
 }
 
 /** @param folder our directory of slots. @param name a worker's file in there, of a process that is gone. */

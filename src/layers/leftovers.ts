@@ -13,11 +13,18 @@ import type { LayerSetup } from './setup.ts';
 
 /**
  * Call it as the daemon. @param act with a descriptor of the folder, a name in it and its type (DT_*); it may change the folder.
+ * @param makerIn tells whose a name is
  * @returns 0, also where there is no such folder, or the errno with which it cannot be opened or read to its end
  */
-export function eachLeftover(layer: LayerSetup, folder: PrivateFolder, isGone: IsGone, act: Act): number {
+export function eachLeftover(
+  layer: LayerSetup,
+  folder: PrivateFolder,
+  isGone: IsGone,
+  act: Act,
+  makerIn = makerOf,
+): number {
   return each(layer, folder, act, (name) => {
-    const maker = makerOf(name);
+    const maker = makerIn(name);
     return maker !== undefined && isGone(maker);
   });
 }

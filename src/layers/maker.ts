@@ -15,6 +15,12 @@ export const nameOfMaker = ({ host, pid }: Maker): string => `${host}.${pid}`;
 /** Whether a maker's process has ended, as far as this one can tell. */
 export type IsGone = (maker: Maker) => boolean;
 
+/** @returns undefined for a name that is none of `nameOfMaker`. */
+export function makerNamed(name: CString): Maker | undefined {
+  const match = /^(.+)\.(\d+)$/.exec(textOf(name));
+  return match === null ? undefined : { host: match[1] as string, pid: Number(match[2]) };
+}
+
 /** @returns undefined for a name that is none of `privateName`. */
 export function makerOf(name: CString): Maker | undefined {
   const match = /^(.+)\.(\d+)\.\d+\.\d+\.[0-9a-f]+(?:\.links|\.(?:of|at)-[0-9a-f]+)?$/.exec(textOf(name));

@@ -29,10 +29,8 @@ import { bricksOf } from './bricks.ts';
 import { claim, NotOurs } from './claim.ts';
 import { EntryChanges } from './entrychanges.ts';
 import { inJournalFolder } from './filesystem.ts';
-import { finishCopies } from './finishcopy.ts';
-import { finishLinks } from './finishlinks.ts';
+import { dropSigns, finishGone } from './finishgone.ts';
 import { goneFrom } from './maker.ts';
-import { recover } from './recover.ts';
 import {
   type FileSystemSetup,
   isExclusive,
@@ -41,7 +39,6 @@ import {
   PRIVATE_NAME,
   UPPER,
 } from './setup.ts';
-import { sweep } from './sweep.ts';
 import { openUntouched } from './untouched.ts';
 
 /** The layers cannot be served; `message` names the thing and the mend. */
@@ -91,9 +88,8 @@ export function prepareFileSystem(options: PrepareOptions): FileSystemSetup {
   };
   if (!options.policy.readOnly) {
     const isGone = goneFrom(setup.host);
-    recover(setup, log, isGone);
-    if (finishCopies(setup, log, isGone)) finishLinks(setup, log);
-    sweep(setup, log, isGone);
+    finishGone(setup, log, isGone);
+    dropSigns(setup, log, isGone);
   }
   return setup;
 }

@@ -5,13 +5,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errnoName } from '../../protocol/errno.ts';
 import type { Log } from '../log/log.ts';
-import { finishCopies } from './finishcopy.ts';
-import { finishLinks } from './finishlinks.ts';
+import { finishGone } from './finishgone.ts';
 import { Life, OtherLife } from './life.ts';
 import { goneFrom, type Maker, nameOfMaker } from './maker.ts';
-import { makersOfIntents, recover } from './recover.ts';
+import { makersOfIntents } from './recover.ts';
 import type { FileSystemSetup } from './setup.ts';
-import { sweep } from './sweep.ts';
 
 /** Milliseconds between two signs of life, and between two looks. Tests alone can have it shorter, as in faultpoint.ts. */
 const EVERY_MS =
@@ -112,9 +110,7 @@ export class Vigil {
     const { host, pid } = watched.maker;
     this.#log.info('daemon_gone', { host, pid });
     const isIt = (maker: Maker) => maker.host === host && maker.pid === pid;
-    recover(this.#setup, this.#log, isIt);
-    if (finishCopies(this.#setup, this.#log, isIt)) finishLinks(this.#setup, this.#log);
-    sweep(this.#setup, this.#log, isIt);
+    finishGone(this.#setup, this.#log, isIt);
     watched.finished = true;
     return !(await makersOfIntents(this.#setup)).some(isIt);
   }

@@ -2,35 +2,17 @@
 // and nothing unfinished is left. As root alone: an ordinary user's daemon takes the same steps, and this takes its time.
 
 import { existsSync, linkSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import t, { type Test } from 'tap';
+import t from 'tap';
 import type { FaultPoint } from '../../src/layers/faultpoint.ts';
 import { AT_FDCWD, RENAME_EXCHANGE } from '../../src/sys/constants.ts';
 import { cstring } from '../../src/sys/cstring.ts';
 import { renameat2 } from '../../src/sys/path.ts';
+import { killedAt, nothingLeft } from './crash-support.ts';
 import { COPY_UP } from './faults.ts';
 import { list } from './hosts.ts';
 import { type Mounted, mountTest, run, treeDigest, whereIs } from './support.ts';
 
 const OLD = 'old\n'.repeat(3000);
-
-/** Does something during which the daemon is killed at a point, and mounts again. @param act a bash script, or a function */
-async function killedAt(m: Mounted, point: FaultPoint, act: string | (() => unknown)): Promise<void> {
-  m.faults.kill(point);
-  if (typeof act === 'string') run('bash', ['-c', act], { cwd: m.mnt });
-  else act();
-  await m.ended();
-  m.faults.clear();
-  await m.remount();
-}
-
-function nothingLeft(t: Test, m: Mounted, point: string): void {
-  for (const layer of [m.upper, ...m.lower]) {
-    t.same(list(`${layer}/.migratefs/work`), [], `${point}: nothing unfinished`);
-    for (const folder of ['intents', 'slots']) {
-      t.same(list(`${layer}/.migratefs/${folder}`), [], `${point}: nothing to finish`);
-    }
-  }
-}
 
 /** From here on the copy has its name, and the next mount removes the source. */
 const PUBLISHED = COPY_UP.slice(COPY_UP.indexOf('copyup.published'));
@@ -138,7 +120,7 @@ await mountTest(
     root: true,
     faults: true,
     prepare: ({ upper, lower: [lower] }) => {
-      for (const name of ['r1', 'r2', 'm1', 'm2']) {
+      for (const name of ['r1', 'r2', 'm1', 'm2', 'm3']) {
         writeFileSync(`${lower}/${name}`, 'hidden');
         writeFileSync(`${upper}/${name}`, 'shown');
       }
@@ -155,10 +137,47 @@ await mountTest(
     nothingLeft(t, m, 'rename.hidden');
     t.equal(readFileSync(`${m.mnt}/m1`, 'utf8'), 'shown');
     t.notOk(existsSync(`${m.mnt}/n1`));
+    await killedAt(m, 'rename.renamed', 'mv m3 n3');
+    nothingLeft(t, m, 'rename.renamed');
+    t.equal(readFileSync(`${m.mnt}/n3`, 'utf8'), 'shown');
+    t.equal(whereIs(m, 'm3'), '');
     await killedAt(m, 'rename.moved', 'mv m2 n2');
     nothingLeft(t, m, 'rename.moved');
     t.equal(readFileSync(`${m.mnt}/n2`, 'utf8'), 'shown');
     t.notOk(existsSync(`${m.mnt}/m2`));
+  },
+);
+
+await mountTest(
+  t,
+  'renaming over, and linking, what lies in another layer',
+  {
+    root: true,
+    faults: true,
+    prepare: ({ upper, lower: [lower] }) => {
+      for (const name of ['old', 'target']) writeFileSync(`${lower}/${name}`, name);
+      for (const name of ['new', 'shown']) writeFileSync(`${upper}/${name}`, name);
+      mkdirSync(`${upper}/dir`);
+      writeFileSync(`${lower}/linked`, OLD);
+    },
+  },
+  async (t, m) => {
+    const read = (name: string) => readFileSync(`${m.mnt}/${name}`, 'utf8');
+    await killedAt(m, 'rename.renamed', 'mv new target');
+    nothingLeft(t, m, 'over a lower one');
+    t.equal(read('target'), 'new');
+    t.equal(whereIs(m, 'new'), '');
+    await killedAt(m, 'rename.renamed', 'mv old shown');
+    nothingLeft(t, m, 'over an upper one');
+    t.equal(read('shown'), 'old');
+    t.equal(whereIs(m, 'old'), '');
+    await killedAt(m, 'link.opened', 'ln linked dir/other');
+    nothingLeft(t, m, 'link.opened');
+    t.equal(read('linked'), OLD);
+    t.equal(whereIs(m, 'linked'), 'upper', 'it had come up for the link');
+    t.equal(whereIs(m, 'dir/other'), '');
+    run('rm', ['target', 'shown'], { cwd: m.mnt });
+    for (const name of ['target', 'shown']) t.equal(whereIs(m, name), '', 'no old one comes back');
   },
 );
 
@@ -209,6 +228,9 @@ await mountTest(
     t.notOk(existsSync(`${m.mnt}/${at('d')}`));
     const path = (name: string) => cstring(`${m.mnt}/${at(name)}`);
     const swap = () => renameat2(AT_FDCWD, path('e'), AT_FDCWD, path('full'), RENAME_EXCHANGE);
+    await killedAt(m, 'exchange.announced', swap);
+    nothingLeft(t, m, 'exchange.announced');
+    t.same([look(m, at('e')), look(m, at('full'))], [d, full], 'nothing has changed places');
     for (const layer of [2, 1, 0]) {
       await killedAt(m, `exchange.moved-${layer}`, swap);
       nothingLeft(t, m, `exchange ${layer}`);
@@ -243,6 +265,12 @@ await mountTest(
       if (done) run('mv', ['-T', e, d], { cwd: m.mnt });
     }
     t.notOk(existsSync(`${m.upper}/p`), 'the new storage has no side of it');
+    for (const point of ['mirror.named', 'mirror.ready'] as FaultPoint[]) {
+      await killedAt(m, point, `echo new >${d}/never`);
+      nothingLeft(t, m, point);
+      t.notOk(existsSync(`${m.upper}/p`), `${point}: nothing has its name yet`);
+      t.same(look(m, d), whole, point);
+    }
     for (const name of ['one', 'two', 'three']) {
       await killedAt(m, 'mirror.made', `echo new >${d}/${name}`);
       nothingLeft(t, m, `mirror.made, ${name}`);
