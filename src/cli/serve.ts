@@ -64,8 +64,10 @@ export async function serve({ request, options, daemon }: Service): Promise<numb
   }
   daemon?.ready();
   const end = await session.ended;
+  const last = new Log(log);
+  last.end();
   if (end === 'unmounted') return 0;
-  new Log(log).error('session_failed', { reason: messageOf(end) });
+  last.error('session_failed', { reason: messageOf(end) });
   if (daemon === undefined) say(messageOf(end));
   return 1;
 }

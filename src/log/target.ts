@@ -22,11 +22,15 @@ import { procPath, statx } from '../sys/path.ts';
 import { connectUnixDatagram } from '../sys/socket.ts';
 import { Stat } from '../sys/stat.ts';
 
-export type LogTarget =
-  /** `fd`: a non-blocking descriptor of the pipe that stderr is; stderr itself when absent. */
-  | { readonly kind: 'stderr'; readonly fd?: number }
+export type LogTarget = (
+  | /** `fd`: a non-blocking descriptor of the pipe that stderr is; stderr itself when absent. */
+  { readonly kind: 'stderr'; readonly fd?: number }
   | { readonly kind: 'file'; readonly fd: number; readonly path: string }
-  | { readonly kind: 'syslog'; readonly fd: number };
+  | { readonly kind: 'syslog'; readonly fd: number }
+) & {
+  /** What the threads share that write to it (`LOST`); without it, one thread writes alone. */
+  readonly lost?: SharedArrayBuffer;
+};
 
 /** Why there is no log, and what the operator can do: one sentence. */
 export interface LogFailure {
@@ -44,6 +48,18 @@ export interface Surroundings {
 
 export const SYSLOG_SOCKET = '/dev/log';
 
+/** Words of the memory that threads share: what of the log is lost, and not told yet. */
+export const LOST = {
+  /** Lines since the last one that could be written. */
+  lines: 0,
+  /** The errno of the last of them. */
+  error: 1,
+  /** 1 when the last line was cut short. */
+  torn: 2,
+} as const;
+
+export const allocateLost = (): SharedArrayBuffer => new SharedArrayBuffer(3 * 4);
+
 const here = (): Surroundings => ({
   uid: geteuid(),
   env: process.env,
@@ -59,6 +75,14 @@ const here = (): Surroundings => ({
 export function openLogTarget(
   options: { readonly logFile?: string | undefined; readonly foreground: boolean },
   surroundings: Surroundings = here(),
+): LogTarget | LogFailure {
+  const target = choose(options, surroundings);
+  return target.kind === 'failed' ? target : { ...target, lost: allocateLost() };
+}
+
+function choose(
+  options: { readonly logFile?: string | undefined; readonly foreground: boolean },
+  surroundings: Surroundings,
 ): LogTarget | LogFailure {
   // The operator's own file may be a symlink or a device; only the default one must not lead elsewhere.
   if (options.logFile !== undefined) return openFile(options.logFile, 0);

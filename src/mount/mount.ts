@@ -9,6 +9,7 @@ import { toldConnection } from './daemon-process.ts';
 import { SystemError } from './errors.ts';
 import { mountByHelper } from './fusermount.ts';
 import { mountByKernel } from './kernel-mount.ts';
+import { isLeft } from './left.ts';
 import { fusermountFlags } from './mount-flags.ts';
 import { escapeValue } from './option-words.ts';
 import type { MountOptions } from './options.ts';
@@ -22,6 +23,8 @@ export interface Mounted {
   readonly connection: number | undefined;
   /** Takes the mount away. @returns 0 or a negative errno, -EBUSY when it is in use and `lazy` is false */
   readonly unmount: (lazy: boolean) => Promise<number>;
+  /** Whether it is still there although its connection has ended. */
+  readonly isLeft: () => Promise<boolean>;
 }
 
 /** The largest read that the kernel may ask for: the session's buffers hold it. */
@@ -43,11 +46,13 @@ export async function mountDevice(
     ? mountByKernel({ source: name, mountpoint: point, flags: options.flags, data: kernelData(options) })
     : await mountByHelper(point, helperOptions(options, name));
   const mount = mountAt(point);
+  const connection = connectionOf(mount);
   if (options.autoUnmount && mount !== undefined) watchMount(point, mount.device, root);
   return {
     device,
-    connection: connectionOf(mount),
+    connection,
     unmount: async (lazy) => (await detach(point, lazy)).result,
+    isLeft: () => isLeft(point, connection),
   };
 }
 
@@ -90,5 +95,6 @@ export function adoptDevice(device: number, given: string): Mounted {
     device,
     connection,
     unmount: async (lazy) => (mount === undefined ? -EPERM : (await detach(mount.point, lazy)).result),
+    isLeft: async () => mount !== undefined && isLeft(mount.point, connection),
   };
 }

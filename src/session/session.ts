@@ -32,6 +32,8 @@ export interface SessionOptions {
   readonly descriptorBudget?: number | undefined;
   /** Takes the mount away; `lazy` detaches a busy one. @returns 0 or a negative errno */
   readonly unmount: (lazy: boolean) => Promise<number>;
+  /** Whether it is still there although its connection has ended. */
+  readonly isLeft?: (() => Promise<boolean>) | undefined;
   /** The FUSE connection's number, when it is known. */
   readonly connection: number | undefined;
   /** Starts a worker's thread, for tests: sources need a loader, which makes every start slow. */
@@ -192,13 +194,20 @@ export class Session {
     write(this.#options.device, bytes, new Reply(bytes).finish({ uniqueLo, uniqueHi }, -EIO));
   }
 
-  async #end(end: PoolEnd): Promise<SessionEnd> {
+  async #end(pool: PoolEnd): Promise<SessionEnd> {
     this.#eviction?.stop();
+    const end = pool ?? (await this.#cutOff());
     // Closed last: with no descriptor left the kernel aborts what is still waiting.
     if (end !== undefined) await this.#options.unmount(true);
     close(this.#options.device);
     await Promise.all([this.#journal?.end(), this.#vigil?.end()]);
     return end ?? 'unmounted';
+  }
+
+  /** The device ends alike for who unmounts and for who aborts the connection; but only the latter leaves a dead mount behind. */
+  async #cutOff(): Promise<Error | undefined> {
+    if (this.#stops > 0 || !(await this.#options.isLeft?.())) return undefined;
+    return new Error('the connection was aborted from outside, by fusectl or umount -f');
   }
 }
 

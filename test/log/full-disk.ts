@@ -18,6 +18,6 @@ limit.soft = 1024;
 setrlimit(RLIMIT_FSIZE, limit);
 for (let i = 0; i < 10; i++) log.info('filler', { text: 'x'.repeat(250) });
 truncate(cstring(path), 100);
-log.info('works');
+new Log(target).info('works'); // as another thread would
 limit.soft = soft;
 setrlimit(RLIMIT_FSIZE, limit);

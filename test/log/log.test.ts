@@ -4,7 +4,8 @@ import { readFileSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import t from 'tap';
 import { Log, type LogTarget } from '../../src/log/log.ts';
-import { O_APPEND, O_CLOEXEC, O_CREAT, O_NONBLOCK, O_WRONLY } from '../../src/sys/constants.ts';
+import { openLogTarget } from '../../src/log/target.ts';
+import { O_APPEND, O_CLOEXEC, O_CREAT, O_NONBLOCK, O_RDONLY, O_WRONLY } from '../../src/sys/constants.ts';
 import { cstring } from '../../src/sys/cstring.ts';
 import { close, open, pipe2, read } from '../../src/sys/fd.ts';
 import { connectUnixDatagram, socketpair } from '../../src/sys/socket.ts';
@@ -79,6 +80,40 @@ t.test('a full pipe drops lines, counts them and tells it later', async (t) => {
   t.equal(log.dropped, 2);
 });
 
+t.test('what one thread has lost another one tells, or the end', async (t) => {
+  const path = `${t.testdir()}/pipe`;
+  execFileSync('mkfifo', [path]);
+  const out = open(cstring(path), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  const target = openLogTarget({ logFile: path, foreground: true });
+  if (target.kind !== 'file') throw new Error('no log');
+  const [one, other] = [new Log(target), new Log(target)];
+  const bytes = Buffer.alloc(1 << 20);
+  const drain = () => bytes.toString('utf8', 0, Math.max(0, read(out, bytes, bytes.length)));
+  const fill = () => {
+    for (let i = 0; i < 100; i++) one.info('filler', { text: 'x'.repeat(4000) });
+    return one.dropped;
+  };
+  let lost = fill();
+  t.ok(lost > 0);
+  t.equal(other.dropped, lost);
+  drain();
+  other.info('works');
+  t.match(drain(), new RegExp(` event=log_lines_dropped lines=${lost} reason=EAGAIN\\n.* event=works\\n$`));
+  t.equal(one.dropped, 0);
+  lost = fill();
+  other.end();
+  t.equal(other.dropped, lost, 'not before there is room');
+  drain();
+  other.end();
+  one.end();
+  t.match(
+    drain(),
+    new RegExp(`^time=\\S+ level=warn event=log_lines_dropped lines=${lost} reason=EAGAIN\\n$`),
+  );
+  close(out);
+  close(target.fd);
+});
+
 t.test('stderr may be a socket', async (t) => {
   const pair = new Int32Array(2);
   socketpair(pair);
@@ -95,7 +130,7 @@ t.test('stderr may be a socket', async (t) => {
   close(b);
 });
 
-t.test('a line cut by a full disk does not swallow the next one', async (t) => {
+t.test("a line cut by a full disk does not swallow the next one, nor another thread's", async (t) => {
   const path = t.testdir();
   const script = new URL('./full-disk.ts', import.meta.url).pathname;
   execFileSync(process.execPath, [...TYPESCRIPT, script, `${path}/log`], { timeout: 60_000 });
