@@ -1,6 +1,6 @@
 // Stopping or killing a daemon of a test at one of its fault points (src/layers/faultpoint.ts).
 
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { FaultPoint } from '../../src/layers/faultpoint.ts';
 import { until } from './processes.ts';
@@ -38,7 +38,7 @@ export class Faults {
   /** @param dir a directory for the orders, which is made */
   constructor(dir: string) {
     this.#dir = dir;
-    mkdirSync(dir);
+    this.#make();
   }
 
   /** What node is started with. */
@@ -77,6 +77,12 @@ export class Faults {
   /** Takes all orders back; who is stopped goes on. */
   clear(): void {
     rmSync(this.#dir, { recursive: true });
+    this.#make();
+  }
+
+  // A worker takes its orders as whoever it works for.
+  #make(): void {
     mkdirSync(this.#dir);
+    chmodSync(this.#dir, 0o777);
   }
 }
