@@ -14,6 +14,7 @@ import {
   SystemError,
 } from '../mount/index.ts';
 import { type Session, startSession } from '../session/session.ts';
+import { exitNow } from '../sys/thread.ts';
 import type { Daemon } from './daemon.ts';
 import { say } from './output.ts';
 import { policyOf } from './policy.ts';
@@ -64,13 +65,19 @@ export async function serve({ request, options, daemon }: Service): Promise<numb
   }
   daemon?.ready();
   const end = await session.ended;
+  const status = end === 'unmounted' ? 0 : 1;
+  // Nothing keeps the process now, unless a storage hangs that the journal or the sign of life waits for.
+  setTimeout(() => exitNow(status), LAST_MS).unref();
   const last = new Log(log);
   last.end();
-  if (end === 'unmounted') return 0;
+  if (end === 'unmounted') return status;
   last.error('session_failed', { reason: messageOf(end) });
   if (daemon === undefined) say(messageOf(end));
-  return 1;
+  return status;
 }
+
+/** Milliseconds that a process which has nothing more to do is given to end by itself. */
+const LAST_MS = 1000;
 
 function openLog(options: MountOptions, foreground: boolean): LogTarget {
   const target = openLogTarget({ logFile: options.logFile, foreground });

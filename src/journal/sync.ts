@@ -2,10 +2,11 @@
 // writes to; it sleeps until then. All of it happens beside the event loop, one thing at a time, so that a storage that hangs holds nothing else up.
 
 import { close, constants, fdatasync, fsync, open } from 'node:fs';
+import { statfs } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { Log } from '../log/log.ts';
-import { type JournalSetup, journalName, WORD } from './setup.ts';
+import { type JournalSetup, journalName, WORD, wake } from './setup.ts';
 import { endTurn, endTurnOf, takeTurn } from './turn.ts';
 
 const sync = promisify(fdatasync);
@@ -14,6 +15,8 @@ const end = promisify(close);
 const openPath = promisify(open);
 
 const EVERY_MS = 1000;
+/** FUSE_SUPER_MAGIC (linux/magic.h): GlusterFS, sshfs… */
+const FUSE = 0x65735546;
 /** How long the end of a mount waits for the last sync. */
 const LAST_MS = 5000;
 
@@ -94,14 +97,36 @@ export class JournalSync {
     const isDirty = Atomics.exchange(words, WORD.dirty, 0) !== 0;
     // A file that a worker puts away from here on stays open, and is synced once more with the next turn.
     const fd = Atomics.load(words, WORD.fd);
-    if (isDirty && fd >= 0) await attempt(() => sync(fd));
-    else await attempt(() => this.#closeIdle());
-    const isNew = Atomics.exchange(words, WORD.dirtyDirectory, 0) !== 0;
-    if (isNew) await attempt(() => this.#syncDirectory());
+    let synced = false;
+    const syncWritten = async () => {
+      synced = await this.#syncWritten(fd);
+    };
+    await attempt(isDirty && fd >= 0 ? syncWritten : () => this.#closeIdle());
     if (fault !== undefined) this.#tell((fault as NodeJS.ErrnoException).code ?? String(fault));
-    else if (isDirty && this.#failing) {
+    else if (synced && this.#failing) {
       this.#failing = false;
       this.#log.warn('journal_synced', { path: this.#path });
+    }
+  }
+
+  /**
+   * With FUSE the kernel lets nobody write to a file that is being synced: who has a record would wait there, a user's operation with him, for as
+   * long as the storage hangs. So they wait for their turn instead, which has an end. @returns false when somebody is writing: the next time then
+   */
+  async #syncWritten(fd: number): Promise<boolean> {
+    const words = this.#words;
+    const { type } = await statfs(`/proc/self/fd/${fd}`);
+    const exclusive = type === FUSE;
+    if (exclusive && !takeTurn(words, 0)) {
+      wake(words);
+      return false;
+    }
+    try {
+      await sync(fd);
+      if (Atomics.exchange(words, WORD.dirtyDirectory, 0) !== 0) await this.#syncDirectory();
+      return true;
+    } finally {
+      if (exclusive) endTurn(words);
     }
   }
 

@@ -1,4 +1,4 @@
-// The calling thread: its number, signals to a thread, giving up the processor.
+// The calling thread: its number, signals to a thread, giving up the processor; and the end of all threads.
 import { bind, outcome, syscallNumber } from './libc.ts';
 
 // glibc has wrappers for these two since 2.30 only.
@@ -7,6 +7,7 @@ const c_tgkill = bind<(nr: number, pid: number, tid: number, signal: number) => 
   'int64_t syscall(int64_t, int64_t, int64_t, int64_t)',
 );
 const c_sched_yield = bind<() => number>('int sched_yield()');
+const c_exit = bind<(status: number) => void>('void _exit(int)');
 
 const SYS_gettid = syscallNumber(186, 178);
 const SYS_tgkill = syscallNumber(234, 131);
@@ -24,4 +25,9 @@ export function tgkill(pid: number, tid: number, signal: number): number {
 /** Lets other threads run first. */
 export function schedYield(): number {
   return outcome(c_sched_yield());
+}
+
+/** Ends the process at once, whatever its threads are waiting for: process.exit waits for them. */
+export function exitNow(status: number): void {
+  c_exit(status);
 }
