@@ -10,7 +10,8 @@ import { abortConnection } from './connection.ts';
 import { leftovers } from './defects-support.ts';
 import { list } from './hosts.ts';
 import { Opener } from './opener.ts';
-import { type Mounted, type MountTestOptions, mountTest, must, outcome, run, sh } from './support.ts';
+import { type Mounted, type MountTestOptions, mountTest, must, outcome, run, sh, until } from './support.ts';
+import { traced } from './traced.ts';
 
 const OLD = 'old\n'.repeat(50_000);
 const BIG = 8 << 20;
@@ -124,4 +125,24 @@ await mountTest(t, 'umount -l of a mount in use', options, async (t, m) => {
   must('umount', ['-f', m.mnt]);
   t.equal(await m.ended(), 0, 'so is umount -f where nobody is at work');
   t.notMatch(m.log(), /level=(?:warn|error)/);
+});
+
+const FAILING: MountTestOptions = { ...options, needs: ['perl', 'strace'] };
+
+await mountTest(t, 'a device that cannot be read any more', FAILING, async (t, m) => {
+  const point = 'copyup.data';
+  const users = await begin(m, point);
+  // From the next read on; who is stopped in the middle of his copy reads no more.
+  const tracing = traced(m.daemonPid, m.dir, 'read', 'read:error=EPERM', '/dev/fuse');
+  await until('told', () => /event=device_failed/.test(m.log()));
+  users.go();
+  await tracing.catch(() => {}); // all threads may be gone before the last one is traced
+  t.match(await users.copier.ended, /^(?:ok|ENOTCONN|ECONNABORTED)$/);
+  end(users);
+  t.not(await m.ended(), 0);
+  t.match(m.log(), / level=error event=device_failed error=EPERM\n/);
+  t.equal(mountAt(m.mnt), undefined);
+  await m.remount();
+  t.ok([OLD, `${OLD}more\n`].includes(readFileSync(`${m.mnt}/${point}`, 'utf8')), 'the file is whole');
+  t.same(leftovers(m.upper), []);
 });

