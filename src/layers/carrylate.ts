@@ -3,23 +3,30 @@
 // at the source, when his copy has its name (here), and who changes at the name (latechange.ts). One of the two sees the other.
 
 import { EBUSY } from '../../protocol/errno.ts';
-import { AT_EMPTY_PATH, S_IFLNK, S_IFREG } from '../sys/constants.ts';
+import type { Int64 } from '../../protocol/types.ts';
+import { AT_EMPTY_PATH, AT_FDCWD, S_IFLNK, S_IFREG, STATX_BASIC_STATS } from '../sys/constants.ts';
 import { type CString, EMPTY } from '../sys/cstring.ts';
-import { chmod, fchownat, procPath, statx } from '../sys/path.ts';
+import { chmod, fchownat, procPath, statx, utimensat } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
+import { ATIME, MTIME, TimeSpecs, UTIME_OMIT } from '../sys/times.ts';
 import { copyFlags } from './copyflags.ts';
-import { copyTimes, mirrorXattrs } from './copymeta.ts';
+import { carryXattrs } from './copymeta.ts';
 import { asEither } from './either.ts';
 import type { FileSystem } from './filesystem.ts';
+import type { Given } from './given.ts';
 import { STATE_MASK } from './identity.ts';
 import { xattrPolicy } from './xattrpolicy.ts';
 
-const TRIES = 5;
+/** What chown(2) takes for an id that stays. */
+const KEEP = -1;
 
 const now = new Stat();
+const has = new Stat();
+const times = new TimeSpecs();
 
 /**
- * Gives a copy that has its name what has changed of its source since. @param before what the copy has been given; then what it has now.
+ * Gives a copy that has its name what has changed of its source since. What changes after this look was changed by who finds the copy then, and
+ * does it there. @param before the source as the copy was made of it; then as it is now. @param given what the copy had before its name
  * @returns 1 when there was something, 0, -EBUSY when the content has changed, or another negative errno
  */
 export function carryLate(
@@ -27,34 +34,59 @@ export function carryLate(
   source: number,
   target: number,
   before: Stat,
+  given: Given,
   name: CString,
 ): number {
-  for (let tries = 0; tries < TRIES; tries++) {
-    const seen = asEither(fs, () => statx(source, EMPTY, AT_EMPTY_PATH, STATE_MASK, now));
-    if (seen < 0) return seen;
-    if (now.ctimeSec === before.ctimeSec && now.ctimeNsec === before.ctimeNsec) return tries > 0 ? 1 : 0;
-    // Only a program that works in the layer itself writes to a source.
-    if (now.type === S_IFREG && now.size !== before.size) return -EBUSY;
-    const carried = carry(fs, source, target, before, name);
-    if (carried < 0) return carried;
-    before.copyFrom(now);
-  }
-  return 1; // who changes it again and again finds the copy by now
+  const seen = look(fs, source);
+  if (seen < 0) return seen;
+  if (now.ctimeSec === before.ctimeSec && now.ctimeNsec === before.ctimeNsec) return 0;
+  // Only a program that works in the layer itself writes to a source.
+  if (now.type === S_IFREG && now.size !== before.size) return -EBUSY;
+  const carried = carry(fs, source, target, before, given, name);
+  const looked = carried < 0 ? carried : look(fs, source);
+  if (looked < 0) return looked;
+  if (now.type === S_IFREG && now.size !== before.size) return -EBUSY;
+  before.copyFrom(now);
+  return 1;
 }
 
-/** What has not changed stays as it is: users of the copy may have changed it themselves by now. */
-function carry(fs: FileSystem, source: number, target: number, before: Stat, name: CString): number {
-  const given = now.uid !== before.uid || now.gid !== before.gid;
-  let result = given ? fchownat(target, EMPTY, now.uid, now.gid, AT_EMPTY_PATH) : 0;
-  if (result === 0 && now.type !== S_IFLNK && (given || now.mode !== before.mode))
-    result = chmod(procPath(target), now.mode & 0o7777);
-  result ||= mirrorXattrs(fs, source, target, xattrPolicy(fs, name));
+const look = (fs: FileSystem, source: number): number =>
+  asEither(fs, () => statx(source, EMPTY, AT_EMPTY_PATH, STATE_MASK, now));
+
+/** What users of the copy have changed themselves by now stays as it is: they came after whoever changed the source and found no copy. */
+function carry(
+  fs: FileSystem,
+  source: number,
+  target: number,
+  before: Stat,
+  given: Given,
+  name: CString,
+): number {
+  let result = statx(target, EMPTY, AT_EMPTY_PATH, STATX_BASIC_STATS, has);
+  if (result < 0) return result;
+  const was = given.stat;
+  const uid = now.uid !== before.uid && has.uid === was.uid ? now.uid : KEEP;
+  const gid = now.gid !== before.gid && has.gid === was.gid ? now.gid : KEEP;
+  const isGiven = uid !== KEEP || gid !== KEEP;
+  if (isGiven) result = fchownat(target, EMPTY, uid, gid, AT_EMPTY_PATH);
+  const mode = given.hasMode(has, target);
+  // Which chown(2) may have taken from.
+  if (result === 0 && now.type !== S_IFLNK && (isGiven || (mode && now.mode !== before.mode)))
+    result = chmod(procPath(target), (mode ? now.mode : has.mode) & 0o7777);
+  result ||= carryXattrs(fs, source, target, given, mode, xattrPolicy(fs, name));
   if (result < 0) return result;
   copyFlags(fs, source, target, now.type, name);
-  const dated =
-    now.mtimeSec !== before.mtimeSec ||
-    now.mtimeNsec !== before.mtimeNsec ||
-    now.atimeSec !== before.atimeSec ||
-    now.atimeNsec !== before.atimeNsec;
-  return dated ? copyTimes(target, now) : 0;
+  const atime =
+    isOther(now.atimeSec, before.atimeSec, now.atimeNsec, before.atimeNsec) &&
+    !isOther(has.atimeSec, was.atimeSec, has.atimeNsec, was.atimeNsec);
+  const mtime =
+    isOther(now.mtimeSec, before.mtimeSec, now.mtimeNsec, before.mtimeNsec) &&
+    !isOther(has.mtimeSec, was.mtimeSec, has.mtimeNsec, was.mtimeNsec);
+  if (!atime && !mtime) return 0;
+  times.set(ATIME, now.atimeSec, atime ? now.atimeNsec : UTIME_OMIT);
+  times.set(MTIME, now.mtimeSec, mtime ? now.mtimeNsec : UTIME_OMIT);
+  return utimensat(AT_FDCWD, procPath(target), times, 0);
 }
+
+const isOther = (sec: Int64, wasSec: Int64, nsec: number, wasNsec: number): boolean =>
+  sec !== wasSec || nsec !== wasNsec;

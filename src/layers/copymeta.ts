@@ -11,6 +11,7 @@ import { ATIME, MTIME, TimeSpecs } from '../sys/times.ts';
 import { getxattr, listxattr, removexattr, setxattr, xattrNames } from '../sys/xattr.ts';
 import { asEither } from './either.ts';
 import type { FileSystem } from './filesystem.ts';
+import { ACCESS_ACL, type Given, nameOf, xattrNamesOf, xattrOf } from './given.ts';
 import { setWithRoom } from './xattrroom.ts';
 
 /** Linux's limits: XATTR_LIST_MAX and XATTR_SIZE_MAX, limits.h. */
@@ -74,22 +75,29 @@ function copyXattrs(fs: FileSystem, source: number, target: number, refused: Xat
   return dropInheritedAcl(fs, source, target);
 }
 
-/** As `copyMetadata` does it, for a copy that has xattrs: what the source has not any more goes. */
-export function mirrorXattrs(fs: FileSystem, source: number, target: number, refused: XattrRefused): number {
-  const copied = copyXattrs(fs, source, target, refused);
-  if (copied < 0) return copied;
-  const wanted = namesOf(asEither(fs, () => listxattr(procPath(source), list, LIST_MAX)));
-  const there = namesOf(listxattr(procPath(target), list, LIST_MAX));
-  for (const name of there.filter((name) => !wanted.includes(name) && isUsers(name))) {
-    const result = removexattr(procPath(target), cstring(name));
+/** Gives a copy that has its name the xattrs that have changed of its source, but for what users of the copy have changed since. @param mode whether they have left its mode alone */
+export function carryXattrs(
+  fs: FileSystem,
+  source: number,
+  target: number,
+  given: Given,
+  mode: boolean,
+  refused: XattrRefused,
+): number {
+  const wanted = asEither(fs, () => xattrNamesOf(source));
+  for (const name of new Set([...wanted, ...given.names])) {
+    const bytes = nameOf(name);
+    const value = asEither(fs, () => xattrOf(source, bytes));
+    if (isMirrored(bytes) || given.has(name, value) || !given.has(name, xattrOf(target, bytes))) continue;
+    // The mode shows a part of it.
+    if (name === ACCESS_ACL && !mode) continue;
+    let result = 0;
+    if (value !== undefined) result = copyXattr(fs, source, target, bytes, refused);
+    else if (isUsers(name)) result = removexattr(procPath(target), bytes);
     if (result < 0 && result !== -ENODATA) return result;
   }
   return 0;
 }
-
-/** Of `list`, as strings of bytes. */
-const namesOf = (length: number): string[] =>
-  Array.from(xattrNames(list, length), (name) => Buffer.from(name.subarray(0, -1)).toString('latin1'));
 
 /** Not what a storage or a security module keeps for itself. */
 const isUsers = (name: string): boolean =>

@@ -28,6 +28,7 @@ import { keepSaying, sayPublishing, saySettled } from './copyslot.ts';
 import { asEither, isRefused } from './either.ts';
 import { reach } from './faultpoint.ts';
 import type { FileSystem } from './filesystem.ts';
+import { Given } from './given.ts';
 import { givenUp } from './givenup.ts';
 import { isAppendOnly, isImmutable } from './guardflags.ts';
 import { begin, recordUnmigrated } from './journal.ts';
@@ -106,12 +107,27 @@ function copyOnce(fs: FileSystem, node: NodeId, at: Place, upper: number, source
   const locks = result === 0 ? carryLocks(fs, node, source, from, copy.fd) : undefined;
   if (typeof locks === 'number') result = locks;
   result ||= sayPublishing(fs, at, source, copy.fd);
+  const given = result === 0 ? Given.of(copy.fd) : result;
+  if (typeof given === 'number') result = given;
   // Last of all: what came before takes its time, and who held a lock may have written to the file.
   result ||= asEither(fs, () => compareAgain(from, at, source));
   reach('copyup.ready');
   result ||= enter(fs, copy, linked as Linked, at, upper, source);
   const published = result === 0;
-  if (published) result = settle(fs, node, at, from, source, upper, copy, locks as Carried, report, started);
+  if (published)
+    result = settle(
+      fs,
+      node,
+      at,
+      from,
+      source,
+      upper,
+      copy,
+      given as Given,
+      locks as Carried,
+      report,
+      started,
+    );
   if (result === IN_USE) keepSaying(fs);
   else saySettled(fs);
   if (typeof locks === 'object') locks.end();
@@ -175,6 +191,7 @@ function settle(
   source: Stat,
   upper: number,
   copy: Temporary,
+  given: Given,
   locks: Carried,
   report: CopyReport,
   started: number,
@@ -187,7 +204,7 @@ function settle(
   redirectHandles(fs, node, copy.fd, made, locks?.carried);
   locks?.moved();
   const hadNames = isLinked(source);
-  let late = carryLate(fs, from, copy.fd, source, at.ref.bytes);
+  let late = carryLate(fs, from, copy.fd, source, given, at.ref.bytes);
   if (late > 0 && !hadNames && isLinked(source))
     late = fs.caller.asDaemon(() => enterLate(fs, at.layer, source, copy)) || late;
   if (late < 0) {

@@ -18,6 +18,7 @@ import { asEither } from './either.ts';
 import { isEmptySide } from './empty.ts';
 import { reach } from './faultpoint.ts';
 import type { FileSystem } from './filesystem.ts';
+import { Given } from './given.ts';
 import { liveSide } from './livesides.ts';
 import { openSide } from './openside.ts';
 import { quietly } from './quietly.ts';
@@ -108,9 +109,11 @@ function makeSide(fs: FileSystem, source: number, layer: number, parent: number,
   if (typeof temporary === 'number') return temporary;
   let done = copyMetadata(fs, source, temporary.fd, stat, xattrPolicy(fs, name));
   if (done === 0) copyFlags(fs, source, temporary.fd, stat.type, name);
+  const given = done === 0 ? Given.of(temporary.fd) : done;
+  if (typeof given === 'number') done = given;
   reach('mirror.ready');
   if (done === 0) done = publish(temporary, parent, name);
-  const late = done === 0 ? carryLate(fs, source, temporary.fd, stat, name) : 0;
+  const late = done === 0 ? carryLate(fs, source, temporary.fd, stat, given as Given, name) : 0;
   if (late < 0 && statx(temporary.fd, EMPTY, AT_EMPTY_PATH, STATX_BASIC_STATS, stat) === 0)
     removeMade(fs, parent, name, stat);
   dropTemporary(temporary, done === 0);
@@ -130,7 +133,8 @@ function makeInPlace(fs: FileSystem, source: number, stat: Stat, parent: number,
   const ours = now.uid === geteuid() && (now.mode & 0o7077) === 0 && isEmptySide(fd) === 0;
   let done = ours ? copyMetadata(fs, source, fd, stat, xattrPolicy(fs, name)) : -EACCES;
   if (done === 0) copyFlags(fs, source, fd, stat.type, name);
-  if (done === 0) done = Math.min(0, carryLate(fs, source, fd, stat, name));
+  const given = done === 0 ? Given.of(fd) : done;
+  done = typeof given === 'number' ? given : Math.min(0, carryLate(fs, source, fd, stat, given, name));
   close(fd);
   if (done < 0) unlinkat(parent, name, AT_REMOVEDIR);
   return done;

@@ -2,8 +2,8 @@
 // MIGRATEFS_EXERCISER_SEED plays again; MIGRATEFS_EXERCISER_SECONDS says how long each run takes.
 
 import { spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { basename } from 'node:path';
+import { readdirSync, readFileSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Test } from 'tap';
 import { cleanEnv, type Mounted, must } from '../mounted/support.ts';
@@ -16,11 +16,15 @@ export const lasting = (usual: number): number => Number(seconds ?? usual);
 /** The first of the seeds of a run: a new one, or the same each time where a test must. */
 export const seedOf = (usual = 1 + Math.floor(Math.random() * 1e9)): number => Number(seed ?? usual);
 
-/** Compiles `test/NAME.c`. @returns the program's path, in `dir` */
+/** Compiles `test/NAME.c`, with its parts `test/NAME-….c`. @returns the program's path, in `dir` */
 export function compiled(name: string, dir: string): string {
-  const source = fileURLToPath(new URL(`../../test/${name}.c`, import.meta.url));
-  const program = `${dir}/${basename(name)}`;
-  must('gcc', ['-O1', '-o', program, source]);
+  const folder = fileURLToPath(new URL(`../../test/${dirname(name)}/`, import.meta.url));
+  const main = basename(name);
+  const sources = readdirSync(folder).filter(
+    (file) => file === `${main}.c` || (file.startsWith(`${main}-`) && file.endsWith('.c')),
+  );
+  const program = `${dir}/${main}`;
+  must('gcc', ['-O1', '-o', program, ...sources.map((file) => `${folder}${file}`)]);
   return program;
 }
 

@@ -11,8 +11,8 @@ export interface Exercise {
   id: string;
   seed: number;
   seconds: number;
-  /** All that it can by default, its own names alone, or nothing but looks at everybody's. */
-  does?: 'run' | 'own' | 'look';
+  /** All that it can by default, its own names or shared metadata alone, or nothing but looks at everybody's. */
+  does?: 'run' | 'own' | 'metadata' | 'look';
 }
 
 export interface Exercised {
@@ -34,12 +34,12 @@ export function layOwn(program: string, root: string, id: string): void {
 
 export function exercise({ program, root, id, seed, seconds, does = 'run' }: Exercise): Promise<Exercised> {
   return new Promise((done, failed) => {
-    const args = [does, root, id, `${seed}`, `${seconds}`];
+    const { uid, gid } = userOf(id);
+    const args = [does, root, id, ...[seed, seconds, uid, gid].map(String)];
     const child = spawn(program, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: cleanEnv(),
       cwd: '/',
-      ...userOf(id),
     });
     const timer = setTimeout(() => child.kill('SIGKILL'), seconds * 1000 + 60_000);
     const parts: Buffer[] = [];

@@ -8,10 +8,10 @@ import { UNPUBLISHED } from './faults.ts';
 import { type Hosts, hostsTest, list } from './hosts.ts';
 import { isRoot, type MountTestOptions, sh, whereIs } from './support.ts';
 
-/** What is done to `x`, and the shell command that says afterwards whether it holds. */
+/** What is done to `x`, and the shell command that says afterwards whether it holds. Without -c, touch(1) opens it for writing, which brings it up. */
 const CHANGES: readonly [act: string, holds: string][] = [
   ['chmod 600 x', 'stat -c %a x; echo 600'],
-  ['touch -d @978307200 x', 'stat -c %Y x; echo 978307200'],
+  ['touch -c -d @978307200 x', 'stat -c %Y x; echo 978307200'],
   ['setfattr -n user.new -v 1 x', 'getfattr --only-values -n user.new x; echo; echo 1'],
   ['setfattr -n user.kept -v 2 x', 'getfattr --only-values -n user.kept x; echo; echo 2'],
   ['setfattr -x user.gone x', 'getfattr -d x | grep -c gone || true; echo 0'],
@@ -72,6 +72,35 @@ await hostsTest(
       t.equal(await changing, 'ok');
       t.equal(whereIs(m, `${i}/x`), 'upper');
       check(t, m, i, holds, act);
+    }
+  },
+);
+
+// Who changes the copy comes after who has changed the source before it was one: his word is the last.
+const EARLIER = [
+  'chmod 640 x; touch -c -d @1 x; setfattr -n user.new -v 7 x; setfattr -n user.kept -v 7 x; setfattr -n user.gone -v 7 x',
+  ...(isRoot ? ['chown 9:9 x'] : []),
+  'setfacl -m u:1:w x',
+].join('; ');
+
+await hostsTest(
+  t,
+  'metadata of a copy that has just got its name, of whose source another host had changed all',
+  options,
+  async (t, m) => {
+    for (const [i, [act, holds]] of CHANGES.entries()) {
+      const [ready, published] = [m.a.faults.pause('copyup.ready'), m.a.faults.pause('copyup.published')];
+      const opening = m.a.run(`exec 3>>${i}/x`);
+      const unnamed = await ready();
+      t.equal(await m.b.run(`cd ${i}; ${EARLIER}`), 'ok');
+      unnamed.go();
+      const named = await published();
+      t.equal(await m.b.run(`cd ${i}; ${act}`), 'ok');
+      named.go();
+      t.equal(await opening, 'ok');
+      check(t, m, i, holds, act);
+      if (!act.startsWith('touch'))
+        check(t, m, i, 'stat -c %Y x; echo 1', 'what he has not changed is as it was');
     }
   },
 );
