@@ -87,24 +87,40 @@ const isGone = (result: number): boolean => GONE.includes(-result);
 
 const GONE: readonly number[] = [ENOENT, ESTALE, EBADFD];
 
+/** A copy that is being made. */
+interface Attempt {
+  readonly node: NodeId;
+  /** Where the source is, as it was found. */
+  readonly at: Place;
+  readonly source: Stat;
+  readonly from: number;
+  /** The upper layer's directory. */
+  readonly upper: number;
+  readonly copy: Temporary;
+  readonly report: CopyReport;
+  /** `performance.now()` */
+  readonly started: number;
+}
+
 // As who may work on the upper layer, the daemon or the caller; the source's layer is asked as either.
 function copyOnce(fs: FileSystem, node: NodeId, at: Place, upper: number, source: Stat, keep: Int64): number {
   const started = performance.now();
   const from = asEither(fs, () => openSource(at.dir, at.ref.bytes, source));
   if (from < 0) return from;
-  const report: CopyReport = { method: 'none', bytes: 0 };
   const copy = makeTemporary(fs, UPPER, upper, source, from);
   if (typeof copy === 'number') {
     close(from);
     return copy;
   }
+  const report: CopyReport = { method: 'none', bytes: 0 };
+  const attempt = { node, at, source, from, upper, copy, report, started };
   reach('copyup.temporary');
   let result = giveToOwner(copy.fd, source);
   if (result === 0 && isAppendOnly(source)) result = canBeAppendOnly(copy.fd);
-  result ||= fill(fs, from, copy, at, source, keep, report);
+  result ||= fill(fs, attempt, keep);
   const linked = result === 0 && isLinked(source) ? linkCopy(fs, at.layer, source, copy) : undefined;
   if (typeof linked === 'number') result = linked;
-  const locks = result === 0 ? carryLocks(fs, node, source, from, copy.fd) : undefined;
+  const locks = result === 0 ? carryLocks(fs, attempt) : undefined;
   if (typeof locks === 'number') result = locks;
   result ||= sayPublishing(fs, at, source, copy.fd);
   const given = result === 0 ? Given.of(copy.fd) : result;
@@ -112,22 +128,9 @@ function copyOnce(fs: FileSystem, node: NodeId, at: Place, upper: number, source
   // Last of all: what came before takes its time, and who held a lock may have written to the file.
   result ||= asEither(fs, () => compareAgain(from, at, source));
   reach('copyup.ready');
-  result ||= enter(fs, copy, linked as Linked, at, upper, source);
+  result ||= enter(fs, attempt, linked as Linked);
   const published = result === 0;
-  if (published)
-    result = settle(
-      fs,
-      node,
-      at,
-      from,
-      source,
-      upper,
-      copy,
-      given as Given,
-      locks as Carried,
-      report,
-      started,
-    );
+  if (published) result = settle(fs, attempt, given as Given, locks as Carried);
   if (result === IN_USE) keepSaying(fs);
   else saySettled(fs);
   if (typeof locks === 'object') locks.end();
@@ -144,30 +147,17 @@ type Carried = MovingLocks | undefined;
 type Linked = LinkedCopy | undefined;
 
 /** Takes the file's locks on the copy. @returns what ends with the source, or a negative errno. */
-function carryLocks(
-  fs: FileSystem,
-  node: NodeId,
-  source: Stat,
-  from: number,
-  copy: number,
-): Carried | number {
+function carryLocks(fs: FileSystem, { node, source, from, copy }: Attempt): Carried | number {
   if (fs.policy.locks === 'local' || source.type !== S_IFREG) return undefined;
   const locks = MovingLocks.begin(fs, node, from);
   if (typeof locks === 'number') return locks;
-  const result = locks.carry(copy);
+  const result = locks.carry(copy.fd);
   if (result === 0) return locks;
   locks.end();
   return result;
 }
 
-function enter(
-  fs: FileSystem,
-  copy: Temporary,
-  linked: Linked,
-  at: Place,
-  upper: number,
-  source: Stat,
-): number {
+function enter(fs: FileSystem, { at, source, upper, copy }: Attempt, linked: Linked): number {
   const { parent, bytes } = at.ref;
   if (linked) return publishLinked(fs, parent, linked, upper, bytes);
   return quietly(fs, parent, upper, () => give(copy, upper, bytes, isAppendOnly(source)));
@@ -183,19 +173,8 @@ function give(copy: Temporary, upper: number, name: CString, guarded: boolean): 
 }
 
 /** The copy has its name: users go on with it, and once it is durable the source goes. */
-function settle(
-  fs: FileSystem,
-  node: NodeId,
-  at: Place,
-  from: number,
-  source: Stat,
-  upper: number,
-  copy: Temporary,
-  given: Given,
-  locks: Carried,
-  report: CopyReport,
-  started: number,
-): number {
+function settle(fs: FileSystem, attempt: Attempt, given: Given, locks: Carried): number {
+  const { node, at, source, from, upper, copy, report, started } = attempt;
   const made = new Stat();
   // With the time of birth: the number is another file's as soon as another host has deleted this one.
   const known = statx(copy.fd, EMPTY, AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_BTIME, made);
@@ -231,15 +210,7 @@ function settle(
   return 0;
 }
 
-function fill(
-  fs: FileSystem,
-  from: number,
-  copy: Temporary,
-  at: Place,
-  source: Stat,
-  keep: Int64,
-  report: CopyReport,
-): number {
+function fill(fs: FileSystem, { at, source, from, copy, report }: Attempt, keep: Int64): number {
   const isFile = source.type === S_IFREG;
   if (isFile) {
     const { size } = source;
