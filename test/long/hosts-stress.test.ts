@@ -21,9 +21,10 @@ import { BACKING, list } from '../mounted/hosts.ts';
 import { mountOther, type OtherHost } from '../mounted/second.ts';
 import { type Mounted, type MountTestOptions, mountTest, treeDigest } from '../mounted/support.ts';
 import { compiled, seedOf } from './exerciser.ts';
-import { layMetadata, MetadataAnswers } from './hosts-metadata.ts';
-import { Answers, faultsOfOwn, faultsOfShared, strangers } from './hosts-model.ts';
+import { layMetadata } from './hosts-metadata.ts';
+import { faultsOfOwn, faultsOfShared } from './hosts-model.ts';
 import { exercise, layOwn } from './hosts-process.ts';
+import { laid, Round } from './hosts-round.ts';
 import { checkKept, type Kept, kept } from './kept.ts';
 import { scaled } from './support.ts';
 import { mergedDigest } from './tree.ts';
@@ -55,43 +56,6 @@ function lay(program: string, layers: string[], round: string): void {
   }
   layMetadata(lower);
   for (const id of IDS) layOwn(program, lower, id);
-}
-
-/** What was answered in a round. */
-class Round {
-  readonly answers = laid();
-  readonly metadata: MetadataAnswers;
-
-  /** @param lower where its tree lies, and nobody has begun */
-  constructor(lower: string) {
-    this.metadata = new MetadataAnswers(lower);
-  }
-
-  add(output: string): void {
-    this.answers.add(output);
-    this.metadata.add(output);
-  }
-
-  faults(roots: readonly string[], died: ReadonlySet<string>, back: number): string[][] {
-    const { answers, metadata } = this;
-    const metadataOf = roots.map((root) => metadata.faultsOfTree(root, died.size > 0));
-    return roots.map((root, i) => [
-      ...(metadataOf[i] as string[]),
-      ...metadata.faultsOfContent(root),
-      ...faultsOfOwn(root, answers),
-      ...strangers(root, answers, died),
-      ...faultsOfShared(root, answers, back),
-    ]);
-  }
-}
-
-/** What is there of shared files before anybody begins. */
-function laid(): Answers {
-  const answers = new Answers();
-  for (let i = 0; i < 4; i++) {
-    for (let name = 0; name < 6; name++) if (name !== i) answers.add(`C laid.${i}.${name}`);
-  }
-  return answers;
 }
 
 const rounds = Array.from({ length: ROUNDS }, (_, round) => `r${round}`);
