@@ -110,8 +110,10 @@ function adopt(
     });
     return 0;
   }
-  if (dropped < 0) reportSourceKept(fs, layer, name, dropped);
   reach('link.dropped');
+  // Otherwise the index has been told, of the names that are left by now: others come and go.
+  if (dropped === 0) return 0;
+  reportSourceKept(fs, layer, name, dropped);
   return endEntries(ours, key, left, kept);
 }
 

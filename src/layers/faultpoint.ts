@@ -20,6 +20,7 @@ export type FaultPoint =
   | 'source.aside'
   | 'takeback.aside'
   | 'link.opened'
+  | 'link.made'
   | 'link.seen'
   | 'link.found'
   | 'link.taken'

@@ -69,7 +69,7 @@ function linkSomewhere(fs: FileSystem, node: NodeId, parent: NodeId, name: CStri
   const target = liveSide(fs, parent, at.layer);
   source.copyFrom(fs.stat);
   if (target >= 0) {
-    const result = unlessLate(fs, node, target, name, linkObject(fs, node, target, name));
+    const result = linkObject(fs, node, target, name);
     // A mount inside the layer, or a layer that cannot link: the upper one may.
     if (at.layer === UPPER || (result !== -EXDEV && result !== -EROFS)) return result < 0 ? result : at.layer;
   } else if (target !== -ENOENT) return target;
@@ -82,13 +82,32 @@ function linkSomewhere(fs: FileSystem, node: NodeId, parent: NodeId, name: CStri
   return result < 0 ? result : UPPER;
 }
 
+/** Links the object at the place itself, whatever becomes of the name there, and wherever that lies. */
+function linkObject(fs: FileSystem, node: NodeId, dir: number, name: CString): number {
+  const fd = openObject(fs, node, at);
+  if (fd < 0) return fd;
+  reach('link.opened');
+  const linked = linkat(AT_FDCWD, procPath(fd), dir, name, AT_SYMLINK_FOLLOW);
+  const result = unlessLate(fs, node, fd, dir, name, linked);
+  close(fd);
+  return result;
+}
+
 /**
  * A link to what another host has brought up meanwhile would be a file apart: it is taken back. @param result of the link
  * @returns it, or a negative errno as `lateChange`
  */
-function unlessLate(fs: FileSystem, node: NodeId, dir: number, name: CString, result: number): number {
+function unlessLate(
+  fs: FileSystem,
+  node: NodeId,
+  fd: number,
+  dir: number,
+  name: CString,
+  result: number,
+): number {
   if (result !== 0 && result !== -ENOENT) return result;
-  const late = lateChange(fs, node, at, source);
+  reach('link.made');
+  const late = lateChange(fs, node, at, source, fd, result === 0 ? 1 : 0);
   if (late === 0 || result !== 0) return late === 0 ? result : late;
   const made = new Stat();
   const remove = (from: number, its: CString) => removeHiddenName(fs, from, its, at.layer, made);
@@ -99,16 +118,6 @@ function unlessLate(fs: FileSystem, node: NodeId, dir: number, name: CString, re
       (made.sameObject(source) ? takeAway(fs, at.layer, dir, name, made, remove) : 0),
   );
   return taken < 0 && taken !== -ENOENT ? taken : late;
-}
-
-/** Links the object at the place itself, whatever becomes of the name there, and wherever that lies. */
-function linkObject(fs: FileSystem, node: NodeId, dir: number, name: CString): number {
-  const fd = openObject(fs, node, at);
-  if (fd < 0) return fd;
-  reach('link.opened');
-  const result = linkat(AT_FDCWD, procPath(fd), dir, name, AT_SYMLINK_FOLLOW);
-  close(fd);
-  return result;
 }
 
 /** A file without a name can get one as long as it has never been without links to the layer (O_TMPFILE); the layer decides. */

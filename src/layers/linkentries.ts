@@ -129,7 +129,7 @@ function takeOther(ours: number, key: string, dir: number, name: CString): numbe
 }
 
 /**
- * A name has come up: the links that wait go if it was the last one, also where names that are up stay below.
+ * A name has come up that stays below: the links that wait go if it was the last one.
  * @param left how many names the file had below before. @param kept whether names that came up had left the lower layer by then.
  * @returns 0 or a negative errno.
  */

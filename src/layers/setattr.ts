@@ -117,9 +117,9 @@ export function onEachSide(fs: FileSystem, node: NodeId, work: (fd: number) => n
   }
   if (fd < 0) return fd;
   reach('metadata.opened');
-  const result = work(fd);
+  const result = work(fd) || lateChange(fs, node, at, source, fd, 0);
   close(fd);
-  return result < 0 ? result : lateChange(fs, node, at, source);
+  return result;
 }
 
 /** With `metadata=copyup` a lower object that has a name comes up before its metadata change. @returns 0 or a negative errno. */

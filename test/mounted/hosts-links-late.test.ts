@@ -1,0 +1,97 @@
+// A file with several names in the old storage, which one host brings up by one of them, while another has found a second one and changes the
+// file there, or gives it a third. What was answered is true of the copy.
+
+import { linkSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import t, { type Test } from 'tap';
+import type { FaultPoint } from '../../src/layers/faultpoint.ts';
+import { type Hosts, hostsTest, list } from './hosts.ts';
+import { whereIs } from './support.ts';
+
+/** One file with a name in each of two directories, and one more directory. */
+const prepare = ({ lower: [lower] }: { lower: string[] }) => {
+  for (const name of ['a', 'b', 'c']) mkdirSync(`${lower}/${name}`);
+  writeFileSync(`${lower}/a/f`, 'old\n', { mode: 0o644 });
+  linkSync(`${lower}/a/f`, `${lower}/b/f`);
+};
+
+/** Both hosts see one file by these names, with what was appended, and the index has forgotten it. */
+function check(t: Test, m: Hosts, names: string[]): void {
+  for (const { mnt } of [m.a, m.b]) {
+    const stats = names.map((name) => statSync(`${mnt}/${name}`));
+    t.same(
+      stats.map(({ nlink }) => nlink),
+      names.map(() => names.length),
+    );
+    t.equal(new Set(stats.map(({ ino }) => ino)).size, 1, 'one file');
+    for (const name of names) t.equal(readFileSync(`${mnt}/${name}`, 'utf8'), 'old\nmore\n', name);
+  }
+  for (const name of names) t.equal(whereIs(m, name), 'upper', name);
+  for (const layer of [m.upper, m.lower[0]]) t.same(list(`${layer}/.migratefs/links`), []);
+}
+
+const options = { prepare, timeout: 30_000 };
+
+const APPEND = 'echo more >>a/f';
+
+for (const point of [undefined, 'copyup.durable'] as (FaultPoint | undefined)[]) {
+  const when = point ?? 'has ended';
+  await hostsTest(t, `a link, while the copy-up ${when} under the other name`, options, async (t, m) => {
+    const opened = m.b.faults.pause('link.opened');
+    const linker = m.b.run('ln b/f c/f');
+    const there = await opened();
+    const copied = point ? m.a.faults.pause(point) : undefined;
+    const writer = m.a.run(APPEND);
+    const copying = copied ? await copied() : void t.equal(await writer, 'ok');
+    there.go();
+    t.equal(await linker, 'ok');
+    copying?.go();
+    t.equal(await writer, 'ok');
+    check(t, m, ['a/f', 'b/f', 'c/f']);
+  });
+
+  await hostsTest(t, `a chmod, while the copy-up ${when} under the other name`, options, async (t, m) => {
+    const opened = m.b.faults.pause('metadata.opened');
+    const changer = m.b.run('chmod 640 b/f');
+    const there = await opened();
+    const copied = point ? m.a.faults.pause(point) : undefined;
+    const writer = m.a.run(APPEND);
+    const copying = copied ? await copied() : void t.equal(await writer, 'ok');
+    there.go();
+    t.equal(await changer, 'ok');
+    copying?.go();
+    t.equal(await writer, 'ok');
+    check(t, m, ['a/f', 'b/f']);
+    t.equal(statSync(`${m.mnt}/a/f`).mode & 0o777, 0o640);
+  });
+}
+
+await hostsTest(t, 'a link to a name that is given to the copy, and renamed', options, async (t, m) => {
+  const opened = m.b.faults.pause('link.opened');
+  const linker = m.b.run('ln b/f c/f');
+  const unlinked = await opened();
+  t.equal(await m.a.run(APPEND), 'ok');
+  const found = m.a.faults.pause('link.found');
+  const looker = m.a.run('stat b/f');
+  const counted = await found();
+  const made = m.b.faults.pause('link.made');
+  unlinked.go();
+  const linked = await made();
+  counted.go();
+  t.equal(await looker, 'ok');
+  t.equal(await m.a.run('mv b/f b/g'), 'ok');
+  linked.go();
+  const answer = await linker;
+  t.match(answer, /^(?:ok|No such file or directory)$/);
+  check(t, m, answer === 'ok' ? ['a/f', 'b/g', 'c/f'] : ['a/f', 'b/g']);
+});
+
+await hostsTest(t, 'a link to a name that is renamed in the old storage', options, async (t, m) => {
+  const made = m.b.faults.pause('link.made');
+  const linker = m.b.run('ln b/f c/f');
+  const linked = await made();
+  t.equal(await m.a.run('mv b/f b/g'), 'ok');
+  linked.go();
+  t.equal(await linker, 'ok', 'it is the same file');
+  t.equal(await m.a.run(APPEND), 'ok');
+  check(t, m, ['a/f', 'b/g', 'c/f']);
+});
