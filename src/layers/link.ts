@@ -3,15 +3,16 @@
 import { EEXIST, ENOENT, EPERM, EROFS, ESTALE, EXDEV } from '../../protocol/errno.ts';
 import type { NodeId } from '../../protocol/types.ts';
 import {
+  AT_EMPTY_PATH,
   AT_FDCWD,
   AT_SYMLINK_FOLLOW,
   AT_SYMLINK_NOFOLLOW,
   STATX_BASIC_STATS,
   STATX_BTIME,
 } from '../sys/constants.ts';
-import type { CString } from '../sys/cstring.ts';
+import { type CString, EMPTY } from '../sys/cstring.ts';
 import { close } from '../sys/fd.ts';
-import { linkat, procPath, statx } from '../sys/path.ts';
+import { linkat, procPath, statx, unlinkat } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
 import { copyUp } from './copyup.ts';
 import { asEither } from './either.ts';
@@ -22,14 +23,14 @@ import { STATE_MASK } from './identity.ts';
 import { lateChange } from './latechange.ts';
 import { removeHiddenName } from './linkindex.ts';
 import { liveSide } from './livesides.ts';
-import { anyDescriptor, locate, newPlace, openObject, placeItself } from './locate.ts';
+import { anyDescriptor, findIn, locate, newPlace, openObject, placeItself } from './locate.ts';
 import { lockNode } from './locking.ts';
 import { intern } from './lookup.ts';
 import { writableSide } from './make.ts';
 import { mayChangeMetadata } from './permission.ts';
 import { isPrivate } from './private.ts';
-import { UPPER } from './setup.ts';
-import { side } from './sides.ts';
+import { isExclusive, UPPER } from './setup.ts';
+import { refreshSides, side } from './sides.ts';
 import { takeAway } from './takeaway.ts';
 import { touch } from './touch.ts';
 
@@ -51,7 +52,9 @@ export function link(fs: FileSystem, node: NodeId, parent: NodeId, name: CString
     touch(fs, parent, layer);
     const dir = side(fs, parent, layer);
     const result = statx(dir, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS | STATX_BTIME, fs.stat);
-    return result < 0 ? result : intern(fs, parent, name, layer, fs.stat);
+    // Another host may have given it to a copy.
+    const found = result === -ENOENT ? locate(fs, parent, name, fs.stat) : result < 0 ? result : layer;
+    return found < 0 ? found : intern(fs, parent, name, found, fs.stat);
   } finally {
     fs.table.unlockNode(node, fs.worker);
   }
@@ -69,7 +72,7 @@ function linkSomewhere(fs: FileSystem, node: NodeId, parent: NodeId, name: CStri
   const target = liveSide(fs, parent, at.layer);
   source.copyFrom(fs.stat);
   if (target >= 0) {
-    const result = linkObject(fs, node, target, name);
+    const result = linkObject(fs, node, parent, target, name);
     // A mount inside the layer, or a layer that cannot link: the upper one may.
     if (at.layer === UPPER || (result !== -EXDEV && result !== -EROFS)) return result < 0 ? result : at.layer;
   } else if (target !== -ENOENT) return target;
@@ -78,46 +81,62 @@ function linkSomewhere(fs: FileSystem, node: NodeId, parent: NodeId, name: CStri
   if (dir < 0) return dir;
   const copied = copyUp(fs, node, at);
   if (copied < 0) return copied;
-  const result = linkObject(fs, node, dir, name);
+  const result = linkObject(fs, node, parent, dir, name);
   return result < 0 ? result : UPPER;
 }
 
 /** Links the object at the place itself, whatever becomes of the name there, and wherever that lies. */
-function linkObject(fs: FileSystem, node: NodeId, dir: number, name: CString): number {
+function linkObject(fs: FileSystem, node: NodeId, parent: NodeId, dir: number, name: CString): number {
   const fd = openObject(fs, node, at);
   if (fd < 0) return fd;
   reach('link.opened');
   const linked = linkat(AT_FDCWD, procPath(fd), dir, name, AT_SYMLINK_FOLLOW);
-  const result = unlessLate(fs, node, fd, dir, name, linked);
+  reach('link.made');
+  const result = unlessLate(fs, node, fd, parent, dir, name, linked);
   close(fd);
   return result;
 }
 
 /**
- * A link to what another host has brought up meanwhile would be a file apart: it is taken back. @param result of the link
- * @returns it, or a negative errno as `lateChange`
+ * A link to what another host has brought up meanwhile would be a file apart, and where another host has given the name in another layer one of the
+ * two would be hidden: it is taken back. @param linked result of the link. @returns it, -EEXIST, or a negative errno as `lateChange`
  */
 function unlessLate(
   fs: FileSystem,
   node: NodeId,
   fd: number,
+  parent: NodeId,
   dir: number,
   name: CString,
-  result: number,
+  linked: number,
 ): number {
-  if (result !== 0 && result !== -ENOENT) return result;
-  reach('link.made');
-  const late = lateChange(fs, node, at, source, fd, result === 0 ? 1 : 0);
-  if (late === 0 || result !== 0) return late === 0 ? result : late;
+  if (linked !== 0 && linked !== -ENOENT) return linked;
+  const late = lateChange(fs, node, at, source, fd, linked === 0 ? 1 : 0);
+  if (linked !== 0) return late === 0 ? linked : late;
+  const wrong = late || isElsewhere(fs, parent, name, at.layer);
+  if (wrong === 0) return 0;
   const made = new Stat();
-  const remove = (from: number, its: CString) => removeHiddenName(fs, from, its, at.layer, made);
+  const remove = (from: number, its: CString) =>
+    at.layer === UPPER ? unlinkat(from, its, 0) : removeHiddenName(fs, from, its, at.layer, made);
   const taken = asEither(
     fs,
     () =>
-      statx(dir, name, AT_SYMLINK_NOFOLLOW, STATE_MASK, made) ||
-      (made.sameObject(source) ? takeAway(fs, at.layer, dir, name, made, remove) : 0),
+      statx(fd, EMPTY, AT_EMPTY_PATH, STATE_MASK, made) || takeAway(fs, at.layer, dir, name, made, remove),
   );
-  return taken < 0 && taken !== -ENOENT ? taken : late;
+  // Somebody else has found it by now: given it to the copy, renamed or deleted it.
+  if (taken === -ENOENT) return 0;
+  return taken < 0 ? taken : wrong;
+}
+
+/** Whether another layer has the name as well. Who looks after his own link sees the one that was there before it. @returns 0, -EEXIST or a negative errno */
+function isElsewhere(fs: FileSystem, parent: NodeId, name: CString, layer: number): number {
+  if (isExclusive(fs.policy)) return 0;
+  if (layer !== UPPER) refreshSides(fs, parent);
+  for (let other = 0; other < fs.layers.length; other++) {
+    const found = other === layer ? -ENOENT : findIn(fs, parent, name, other, there);
+    if (found !== -ENOENT) return found === 0 ? -EEXIST : found;
+  }
+  return 0;
 }
 
 /** A file without a name can get one as long as it has never been without links to the layer (O_TMPFILE); the layer decides. */

@@ -67,7 +67,7 @@ export function locateBelow(fs: FileSystem, parent: NodeId, name: CString, found
 }
 
 /** @returns 0 with the attributes in `found`, -ENOENT, or the layer's error. */
-function findIn(fs: FileSystem, parent: NodeId, name: CString, layer: number, found: Stat): number {
+export function findIn(fs: FileSystem, parent: NodeId, name: CString, layer: number, found: Stat): number {
   const room = layer > UPPER && mayHaveSide(fs, parent, layer) ? fs.lower.need(layer) : 0;
   const dir = room < 0 ? room : side(fs, parent, layer);
   return dir < 0 ? dir : statx(dir, name, AT_SYMLINK_NOFOLLOW, MASK, found);

@@ -95,3 +95,24 @@ await hostsTest(t, 'a link to a name that is renamed in the old storage', option
   t.equal(await m.a.run(APPEND), 'ok');
   check(t, m, ['a/f', 'b/g', 'c/f']);
 });
+
+for (const first of ['lower', 'upper'] as const) {
+  const name = `two links of one name at the same moment, that of the ${first} layer first`;
+  await hostsTest(t, name, options, async (t, m) => {
+    writeFileSync(`${m.mnt}/a/new`, 'new\n');
+    const [one, other] = first === 'lower' ? ([m.b, m.a] as const) : ([m.a, m.b] as const);
+    const slower = other.faults.pause('link.opened');
+    const second = other.run(other === m.a ? 'ln a/new c/f' : 'ln a/f c/f');
+    const there = await slower();
+    const ended = await one.run(one === m.a ? 'ln a/new c/f' : 'ln a/f c/f');
+    t.equal(ended, 'ok');
+    there.go();
+    t.equal(await second, 'File exists');
+    t.equal(readFileSync(`${m.mnt}/c/f`, 'utf8'), first === 'lower' ? 'old\n' : 'new\n');
+    t.equal(whereIs(m, 'c/f'), first);
+    for (const path of ['a/f', 'a/new']) {
+      const links = path === 'a/new' ? (first === 'upper' ? 2 : 1) : first === 'lower' ? 3 : 2;
+      t.equal(statSync(`${m.b.mnt}/${path}`).nlink, links, path);
+    }
+  });
+}
