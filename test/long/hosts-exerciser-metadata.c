@@ -88,8 +88,11 @@ static void append(struct call *it, const char *path) {
   it->begin = now();
   ssize_t wrote = write(fd, line, strlen(line));
   if (wrote >= 0 && wrote != (ssize_t)strlen(line)) fail("a short write", 0);
-  changed(it, wrote < 0 ? -1 : 0, 0, what);
+  int error = errno;
+  // GlusterFS may put the write off until then, and its time.
   if (close(fd) < 0 && !is_death(errno)) fail("close", errno);
+  errno = error;
+  changed(it, wrote < 0 ? -1 : 0, 0, what);
 }
 
 /** The file has this name, or has lost it. */

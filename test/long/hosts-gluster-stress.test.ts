@@ -4,5 +4,5 @@ import { scaled } from './support.ts';
 
 process.env.MIGRATEFS_HOSTS_BACKING = 'gluster';
 // Laying, reading and removing a tree take longer there than the work in it.
-process.env.MIGRATEFS_HOSTS_STRESS_SECONDS ??= `${scaled(20)}`;
+process.env.MIGRATEFS_HOSTS_STRESS_SECONDS ??= `${scaled(10)}`;
 await import('./hosts-stress.test.ts');
