@@ -65,7 +65,7 @@ const options: MountTestOptions = {
   backing: BACKING === 'dir' ? 'ext4' : BACKING,
   needs: ['gcc'],
   options: 'cache=none',
-  timeout: ROUNDS * ROUND * 4000 + 240_000,
+  timeout: ROUNDS * ROUND * 10_000 + 300_000,
   prepare: ({ upper, lower }) => {
     const program = compiled('long/hosts-exerciser', `${upper}/..`);
     for (const round of rounds) lay(program, [upper, ...lower], round);
