@@ -8,18 +8,14 @@ import { type CString, cstring, EMPTY } from '../sys/cstring.ts';
 import { chmod, fchownat, procPath, utimensat } from '../sys/path.ts';
 import type { Stat } from '../sys/stat.ts';
 import { ATIME, MTIME, TimeSpecs } from '../sys/times.ts';
-import { getxattr, listxattr, removexattr, setxattr, xattrNames } from '../sys/xattr.ts';
+import { getxattr, listxattr, removexattr, setxattr, XATTR_MAX, xattrNames } from '../sys/xattr.ts';
 import { asEither } from './either.ts';
 import type { FileSystem } from './filesystem.ts';
 import { ACCESS_ACL, type Given, nameOf, xattrNamesOf, xattrOf } from './given.ts';
 import { setWithRoom } from './xattrroom.ts';
 
-/** Linux's limits: XATTR_LIST_MAX and XATTR_SIZE_MAX, limits.h. */
-const LIST_MAX = 65536;
-const VALUE_MAX = 65536;
-
-const list = new Uint8Array(LIST_MAX);
-const value = new Uint8Array(VALUE_MAX);
+const list = new Uint8Array(XATTR_MAX);
+const value = new Uint8Array(XATTR_MAX);
 const times = new TimeSpecs();
 
 /**
@@ -65,7 +61,7 @@ export function copyTimes(target: number, stat: Stat): number {
 
 // The paths through /proc follow the link to the very object, so that a symlink's own xattrs are meant, never its target's.
 function copyXattrs(fs: FileSystem, source: number, target: number, refused: XattrRefused): number {
-  const length = asEither(fs, () => listxattr(procPath(source), list, LIST_MAX));
+  const length = asEither(fs, () => listxattr(procPath(source), list, XATTR_MAX));
   if (length < 0) return length === -EOPNOTSUPP || length === -ENOSYS ? 0 : length;
   for (const name of xattrNames(list, length)) {
     if (isMirrored(name)) continue;
@@ -111,14 +107,14 @@ function copyXattr(
   name: CString,
   refused: XattrRefused,
 ): number {
-  const size = asEither(fs, () => getxattr(procPath(source), name, value, VALUE_MAX));
+  const size = asEither(fs, () => getxattr(procPath(source), name, value, XATTR_MAX));
   if (size === -ENODATA) return 0; // removed since it was listed; a change of the source is seen later
   if (size < 0) return size === -EOPNOTSUPP ? refused(name, -size, false) : size;
   const set = () => setxattr(procPath(target), name, value, size, 0);
   const { result, tooLarge } = setWithRoom(target, name, size, set);
   if (result === 0) return 0;
   // A label of the same value that the system set itself cannot be set again by some security modules: it is there.
-  const there = getxattr(procPath(target), name, echo, VALUE_MAX);
+  const there = getxattr(procPath(target), name, echo, XATTR_MAX);
   if (there === size && sameBytes(value, echo, size)) return 0;
   const cannot = tooLarge || CANNOT.includes(-result) || there === -EOPNOTSUPP;
   return cannot || result === -ENOSPC ? refused(name, -result, !cannot) : result;
@@ -135,14 +131,14 @@ function isMirrored(name: CString): boolean {
   return true;
 }
 
-const echo = new Uint8Array(VALUE_MAX);
+const echo = new Uint8Array(XATTR_MAX);
 const ACLS = [cstring('system.posix_acl_access'), cstring('system.posix_acl_default')];
 
 // A new object takes ACLs from its parent's default ACL; the copy must have the source's, which may be none.
 function dropInheritedAcl(fs: FileSystem, source: number, target: number): number {
   for (const name of ACLS) {
-    if (getxattr(procPath(target), name, echo, VALUE_MAX) <= 0) continue;
-    if (asEither(fs, () => getxattr(procPath(source), name, echo, VALUE_MAX)) >= 0) continue;
+    if (getxattr(procPath(target), name, echo, XATTR_MAX) <= 0) continue;
+    if (asEither(fs, () => getxattr(procPath(source), name, echo, XATTR_MAX)) >= 0) continue;
     const result = removexattr(procPath(target), name);
     if (result < 0) return result;
   }

@@ -4,21 +4,19 @@ import { AT_EMPTY_PATH, STATX_BASIC_STATS } from '../sys/constants.ts';
 import { type CString, cstring, cstringOf, EMPTY } from '../sys/cstring.ts';
 import { procPath, statx } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
-import { getxattr, listxattr, xattrNames } from '../sys/xattr.ts';
+import { getxattr, listxattr, XATTR_MAX, xattrNames } from '../sys/xattr.ts';
 
-/** Linux's limits: XATTR_LIST_MAX and XATTR_SIZE_MAX, limits.h. */
-const MOST = 65536;
-const bytes = new Uint8Array(MOST);
+const bytes = new Uint8Array(XATTR_MAX);
 
 /** Value of an attribute, as text of its bytes; undefined when it cannot be had. */
 export function xattrOf(fd: number, name: CString): string | undefined {
-  const size = getxattr(procPath(fd), name, bytes, MOST);
+  const size = getxattr(procPath(fd), name, bytes, XATTR_MAX);
   return size < 0 ? undefined : Buffer.from(bytes.subarray(0, size)).toString('latin1');
 }
 
 /** The names of what a descriptor holds, as text of their bytes. */
 export function xattrNamesOf(fd: number): string[] {
-  const length = listxattr(procPath(fd), bytes, MOST);
+  const length = listxattr(procPath(fd), bytes, XATTR_MAX);
   return Array.from(xattrNames(bytes, length), (name) =>
     Buffer.from(name.subarray(0, -1)).toString('latin1'),
   );

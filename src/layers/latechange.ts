@@ -2,11 +2,12 @@
 
 import { ESTALE } from '../../protocol/errno.ts';
 import type { NodeId } from '../../protocol/types.ts';
-import { AT_EMPTY_PATH, STATX_BASIC_STATS, STATX_BTIME } from '../sys/constants.ts';
+import { AT_EMPTY_PATH } from '../sys/constants.ts';
 import { EMPTY } from '../sys/cstring.ts';
 import { statx } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
 import type { FileSystem } from './filesystem.ts';
+import { STATE_MASK } from './identity.ts';
 import { lateCopy } from './latecopy.ts';
 import { isCopied, keyOf, namesBelow } from './linkindex.ts';
 import { newPlace, type Place, place } from './locate.ts';
@@ -50,5 +51,4 @@ function isBelow(fs: FileSystem, layer: number, fd: number, names: number): numb
   return kept || object.nlink <= names ? -ESTALE : 0;
 }
 
-const statObject = (fd: number): number =>
-  statx(fd, EMPTY, AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_BTIME, object);
+const statObject = (fd: number): number => statx(fd, EMPTY, AT_EMPTY_PATH, STATE_MASK, object);

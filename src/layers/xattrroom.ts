@@ -5,7 +5,7 @@ import { ENOSPC } from '../../protocol/errno.ts';
 import type { CString } from '../sys/cstring.ts';
 import { procPath } from '../sys/path.ts';
 import { fstatfs, StatFs } from '../sys/statfs.ts';
-import { getxattr, listxattr, xattrNames } from '../sys/xattr.ts';
+import { getxattr, listxattr, XATTR_MAX, xattrNames } from '../sys/xattr.ts';
 import { EXT4, TMPFS, XFS } from './storagekind.ts';
 
 /** They hold all that Linux lets anybody set, so they are full; and xfs tells of no file how much its project has left. */
@@ -15,10 +15,9 @@ const HOLD_ALL: readonly number[] = [XFS, TMPFS];
 const ROOM_BYTES = 16n << 20n;
 const ROOM_INODES = 100n;
 const ACL = 'system.posix_acl_';
-const LIST_MAX = 65536;
 
 const statfs = new StatFs();
-const list = new Uint8Array(LIST_MAX);
+const list = new Uint8Array(XATTR_MAX);
 const nothing = new Uint8Array(1);
 
 /**
@@ -56,7 +55,7 @@ function isMoreThanFits(target: number, name: CString, size: number): boolean {
 
 /** What all xattrs that a file has take. */
 function heldByExt4(target: number): number {
-  const length = listxattr(procPath(target), list, LIST_MAX);
+  const length = listxattr(procPath(target), list, XATTR_MAX);
   let held = HEADER;
   for (const name of xattrNames(list, length))
     held += sizeInExt4(name, Math.max(0, getxattr(procPath(target), name, nothing, 0)));

@@ -6,7 +6,7 @@ import { S_IFDIR, XATTR_CREATE, XATTR_REPLACE } from '../sys/constants.ts';
 import type { CString } from '../sys/cstring.ts';
 import { close } from '../sys/fd.ts';
 import { procPath } from '../sys/path.ts';
-import { getxattr, listxattr, removexattr, setxattr } from '../sys/xattr.ts';
+import { getxattr, listxattr, removexattr, setxattr, XATTR_MAX } from '../sys/xattr.ts';
 import type { FileSystem } from './filesystem.ts';
 import { anyDescriptor, directoryDescriptor, newPlace, openNow } from './locate.ts';
 import { lockNode } from './locking.ts';
@@ -36,8 +36,7 @@ export function listXattrs(fs: FileSystem, node: NodeId, into: Uint8Array, size:
   return shown;
 }
 
-/** XATTR_LIST_MAX of limits.h. */
-const all = new Uint8Array(65536);
+const all = new Uint8Array(XATTR_MAX);
 const TRUSTED = [...'trusted.'].map((letter) => letter.charCodeAt(0));
 
 /** Names that only root is told of (xattr(7)); the daemon is, whoever asks. Packs `all` anew. @returns the bytes that are left. */

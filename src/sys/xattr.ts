@@ -4,6 +4,9 @@
 import { type CString, terminated } from './cstring.ts';
 import { bind, outcome, within } from './libc.ts';
 
+/** Bytes of the longest value and of the longest list of names: XATTR_SIZE_MAX and XATTR_LIST_MAX, linux/limits.h. */
+export const XATTR_MAX = 65536;
+
 type Get<On> = (on: On, name: CString, bytes: Uint8Array, size: number) => number;
 type Set<On> = (on: On, name: CString, bytes: Uint8Array, size: number, flags: number) => number;
 type List<On> = (on: On, bytes: Uint8Array, size: number) => number;
