@@ -112,7 +112,7 @@ function checkRound(
   const right = t.same(
     faults,
     hosts.map(() => []),
-    'all hosts have what was answered',
+    faults.flat()[0] ?? 'all hosts have what was answered',
   );
   if (!right) for (const line of [...evidence(layers), ...told]) t.comment(line);
   const [first = '', ...others] = hosts;

@@ -5,9 +5,13 @@ import { Worker } from 'node:worker_threads';
 import t from 'tap';
 import { runnableThreads } from '../../src/session/runnable.ts';
 
+/** Whether it was seen to hold once: a thread that starts or ends may compute or wait for a moment. */
 const until = async (condition: () => boolean) => {
-  for (let i = 0; i < 500 && !condition(); i++) await new Promise((resolve) => setTimeout(resolve, 10));
-  return condition();
+  for (let i = 0; i < 500; i++) {
+    if (condition()) return true;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  return false;
 };
 
 t.test('threads that compute', async (t) => {
