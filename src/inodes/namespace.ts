@@ -12,7 +12,15 @@ import {
   ESTALE,
 } from '../../protocol/errno.ts';
 import { DENTRY, type Dentries } from './dentries.ts';
-import { type CString, NAME_MAX, type NewNode, type NodeId, ROOT_SLOT, S_IFDIR } from './ids.ts';
+import {
+  type CString,
+  type Identity,
+  NAME_MAX,
+  type NewNode,
+  type NodeId,
+  ROOT_SLOT,
+  S_IFDIR,
+} from './ids.ts';
 import type { Lifetime } from './lifetime.ts';
 import type { Mutex } from './mutex.ts';
 import { NODE, type Nodes } from './nodes.ts';
@@ -129,6 +137,35 @@ export class Namespace {
     } finally {
       this.#mutex.unlock();
     }
+  }
+
+  rebind(node: NodeId, identity: Identity): number {
+    this.#mutex.lock();
+    try {
+      const slot = this.#nodes.slot(node);
+      if (slot === 0) return -ESTALE;
+      const other = this.#nodes.find(identity, this.#nodes.type(slot));
+      this.#nodes.rebind(slot, identity);
+      if (other !== 0 && other !== slot) this.#takeNames(slot, other);
+      this.#dentries.touchAll(slot);
+      return 0;
+    } finally {
+      this.#mutex.unlock();
+    }
+  }
+
+  // One object, one node. A directory has one name, and a node whose object is deleted is found by none.
+  #takeNames(slot: number, other: number): void {
+    const nodes = this.#nodes;
+    if (nodes.type(slot) === S_IFDIR || nodes.isOrphan(slot)) return;
+    const dentries = this.#dentries;
+    const own = nodes.get(slot, NODE.firstName);
+    for (let name = nodes.get(other, NODE.firstName); name !== 0; name = nodes.get(other, NODE.firstName)) {
+      dentries.assign(name, slot);
+    }
+    if (own !== 0) dentries.promote(own);
+    nodes.orphan(other);
+    this.#lifetime.settle(other);
   }
 
   #intern(dir: number, name: CString, hash: number, node: NewNode, careful: boolean): number {

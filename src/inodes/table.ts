@@ -231,18 +231,12 @@ export class InodeTable extends TableParts {
     }
   }
 
-  /** The node shows another object from now on, under the inode number that it had. 0 or -ESTALE. */
+  /**
+   * The node shows another object from now on, under the inode number that it had. 0 or -ESTALE. Names by which a file's object is known
+   * as another node, when another host has given it that name, become this one's: the kernel gives that node up as it looks them up again.
+   */
   rebind(node: NodeId, identity: Identity): number {
-    this.mutex.lock();
-    try {
-      const slot = this.nodes.slot(node);
-      if (slot === 0) return -ESTALE;
-      this.nodes.rebind(slot, identity);
-      this.dentries.touchAll(slot);
-      return 0;
-    } finally {
-      this.mutex.unlock();
-    }
+    return this.#namespace.rebind(node, identity);
   }
 
   /**

@@ -11,7 +11,6 @@ import {
   O_NOFOLLOW,
   O_PATH,
   STATX_BASIC_STATS,
-  STATX_BTIME,
 } from '../sys/constants.ts';
 import { type CString, EMPTY } from '../sys/cstring.ts';
 import { close, openat } from '../sys/fd.ts';
@@ -20,6 +19,7 @@ import { Stat } from '../sys/stat.ts';
 import { asEither } from './either.ts';
 import { reach } from './faultpoint.ts';
 import type { FileSystem } from './filesystem.ts';
+import { STATE_MASK } from './identity.ts';
 import { recordAdopted } from './journal.ts';
 import { endEntries, entryPath, takeEntry } from './linkentries.ts';
 import { dropName, keyOf, namesBelow, statKey } from './linkindex.ts';
@@ -34,8 +34,6 @@ import { UPPER } from './setup.ts';
 import { syncDirectory } from './sync.ts';
 import { dropCopy, takeBackLink } from './takeback.ts';
 import { unterminated } from './xattrpolicy.ts';
-
-const MASK = STATX_BASIC_STATS | STATX_BTIME;
 
 /**
  * Gives a lower name the copy that its file has had already, and takes the name away from the lower layer.
@@ -60,7 +58,7 @@ export function adoptName(
   if (upper < 0) return upper;
   // What was found may be old: before there was a copy the file's names came and went in the lower layer alone.
   const current = new Stat();
-  const there = asEither(fs, () => statx(dir, name, AT_SYMLINK_NOFOLLOW, MASK, current));
+  const there = asEither(fs, () => statx(dir, name, AT_SYMLINK_NOFOLLOW, STATE_MASK, current));
   if (there < 0) return there === -ENOENT ? 0 : there;
   return current.sameObject(stat)
     ? fs.caller.asDaemon(() => adopt(fs, parent, name, layer, dir, current, upper))
@@ -81,7 +79,7 @@ function adopt(
   const { left, kept } = namesBelow(fs, layer, key, stat);
   if (left < 0) return left;
   const copied = new Stat();
-  const waits = statx(ours, entryPath(key, 1), AT_SYMLINK_NOFOLLOW, MASK, copied);
+  const waits = statx(ours, entryPath(key, 1), AT_SYMLINK_NOFOLLOW, STATE_MASK, copied);
   if (waits < 0 && waits !== -ENOENT) return waits;
   reach('link.found');
   const taken = quietly(fs, parent, upper, () => takeEntry(ours, key, left, upper, name));
@@ -91,7 +89,7 @@ function adopt(
   if (taken < 0) return taken;
   reach('link.taken');
   const made = new Stat();
-  const known = statx(upper, name, AT_SYMLINK_NOFOLLOW, MASK, made);
+  const known = statx(upper, name, AT_SYMLINK_NOFOLLOW, STATE_MASK, made);
   if (known < 0) return known === -ENOENT ? 0 : known;
   // Somebody has renamed another file over it, and seen to the name below.
   if (!made.sameObject(copied)) return 0;
@@ -123,7 +121,7 @@ const copy = new Stat();
 
 /**
  * The node that shows the lower file, if another host has copied it or a thread of ours is about to have, shows the copy from now on; so do
- * its open handles, and its number stays. Where the copy has a node already, the name is that one's, and only the handles follow.
+ * its open handles, and its number stays.
  */
 function followCopy(
   fs: FileSystem,
@@ -136,13 +134,12 @@ function followCopy(
   const node = nodeOf(fs, layer, source);
   if (!node) return;
   const fd = openat(upper, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-  let found = fd < 0 ? fd : statx(fd, EMPTY, AT_EMPTY_PATH, MASK, copy);
+  let found = fd < 0 ? fd : statx(fd, EMPTY, AT_EMPTY_PATH, STATE_MASK, copy);
   if (found === 0 && !copy.sameObject(made)) found = -ESTALE;
   if (found === 0) {
     carryLate(fs, node, fd, copy, (carried) => {
-      const known = nodeOf(fs, UPPER, copy);
       // A copy-up of ours that was under way has seen to its own.
-      if (nodeOf(fs, layer, source) === node) redirectHandles(fs, node, fd, copy, carried, known !== 0);
+      if (nodeOf(fs, layer, source) === node) redirectHandles(fs, node, fd, copy, carried);
     });
   } else fs.log.error('redirect_failed', { name: unterminated(name), error: errnoName(-found) });
   if (fd >= 0) close(fd);

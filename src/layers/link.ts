@@ -2,6 +2,7 @@
 
 import { EEXIST, ENOENT, EPERM, EROFS, ESTALE, EXDEV } from '../../protocol/errno.ts';
 import type { NodeId } from '../../protocol/types.ts';
+import { newIdentity } from '../inodes/table.ts';
 import {
   AT_EMPTY_PATH,
   AT_FDCWD,
@@ -37,6 +38,7 @@ import { touch } from './touch.ts';
 const there = new Stat();
 const at = newPlace();
 const source = new Stat();
+const identity = newIdentity();
 
 /** LINK. @returns the node with one more lookup counted and its attributes in `fs.stat`, or a negative errno. */
 export function link(fs: FileSystem, node: NodeId, parent: NodeId, name: CString): number {
@@ -139,8 +141,12 @@ function isElsewhere(fs: FileSystem, parent: NodeId, name: CString, layer: numbe
   return 0;
 }
 
-/** A file without a name can get one as long as it has never been without links to the layer (O_TMPFILE); the layer decides. */
+/**
+ * A file without a name can get one as long as it has never been without links to the layer (O_TMPFILE); the layer decides.
+ * @returns the upper layer; -ESTALE for an old file, whose other names the kernel may know; or a negative errno
+ */
 function linkNameless(fs: FileSystem, node: NodeId, parent: NodeId, name: CString): number {
+  if (!fs.table.identity(node, identity) || identity.layer !== UPPER) return -ESTALE;
   const fd = anyDescriptor(fs, node);
   if (fd < 0) return fd;
   const dir = writableSide(fs, parent);

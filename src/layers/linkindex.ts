@@ -14,6 +14,7 @@ import { Stat } from '../sys/stat.ts';
 import { claimLate } from './claim.ts';
 import { reach } from './faultpoint.ts';
 import type { FileSystem } from './filesystem.ts';
+import { STATE_MASK } from './identity.ts';
 import {
   dropEntries,
   type Entries,
@@ -30,8 +31,6 @@ import { quietly } from './quietly.ts';
 import { type LayerSetup, UPPER } from './setup.ts';
 import { statSame, takeAway } from './takeaway.ts';
 import type { Temporary } from './temporary.ts';
-
-const MASK = STATX_BASIC_STATS | STATX_BTIME;
 
 /** Whether something may have other names. */
 export function isLinked(stat: Stat): boolean {
@@ -88,7 +87,7 @@ export function copyOf(fs: FileSystem, layer: number, stat: Stat): CString | num
   const key = keyOf(layer, stat);
   const path = entryPath(key, 1);
   const found = fs.caller.asDaemon(
-    () => statKey(fs, UPPER, key) || statx(oursOf(fs, UPPER), path, AT_SYMLINK_NOFOLLOW, MASK, stat),
+    () => statKey(fs, UPPER, key) || statx(oursOf(fs, UPPER), path, AT_SYMLINK_NOFOLLOW, STATE_MASK, stat),
   );
   return found < 0 ? found : path;
 }

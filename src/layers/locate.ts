@@ -11,8 +11,6 @@ import {
   O_NOFOLLOW,
   O_PATH,
   S_IFDIR,
-  STATX_BASIC_STATS,
-  STATX_BTIME,
 } from '../sys/constants.ts';
 import { type CString, EMPTY } from '../sys/cstring.ts';
 import { close, dupCloexec, openat } from '../sys/fd.ts';
@@ -22,13 +20,12 @@ import { adoptName } from './adoptname.ts';
 import { reach } from './faultpoint.ts';
 import type { FileSystem } from './filesystem.ts';
 import { FILE_HANDLE } from './handlekinds.ts';
+import { STATE_MASK } from './identity.ts';
 import { copyOf, isLinked } from './linkindex.ts';
 import { settle } from './locking.ts';
 import { isPrivate, oursOf } from './private.ts';
 import { isExclusive, UPPER } from './setup.ts';
 import { mayHaveSide, side, topSide } from './sides.ts';
-
-const MASK = STATX_BASIC_STATS | STATX_BTIME;
 
 /** Where an object is found that has not the name itself: another link of it, by its path from our directory on the upper layer. */
 export interface Borrowed {
@@ -70,7 +67,7 @@ export function locateBelow(fs: FileSystem, parent: NodeId, name: CString, found
 export function findIn(fs: FileSystem, parent: NodeId, name: CString, layer: number, found: Stat): number {
   const room = layer > UPPER && mayHaveSide(fs, parent, layer) ? fs.lower.need(layer) : 0;
   const dir = room < 0 ? room : side(fs, parent, layer);
-  return dir < 0 ? dir : statx(dir, name, AT_SYMLINK_NOFOLLOW, MASK, found);
+  return dir < 0 ? dir : statx(dir, name, AT_SYMLINK_NOFOLLOW, STATE_MASK, found);
 }
 
 function search(fs: FileSystem, parent: NodeId, name: CString, found: Stat, borrowed?: Borrowed): number {
@@ -100,7 +97,7 @@ function borrow(fs: FileSystem, layer: number, found: Stat, error: number, borro
 /** Another host may have brought it up between the question above and the one below. */
 function searchUpperAgain(fs: FileSystem, parent: NodeId, name: CString, found: Stat): number {
   const dir = isExclusive(fs.policy) ? -ENOENT : side(fs, parent, UPPER);
-  return dir < 0 ? -ENOENT : Math.min(statx(dir, name, AT_SYMLINK_NOFOLLOW, MASK, found), UPPER);
+  return dir < 0 ? -ENOENT : Math.min(statx(dir, name, AT_SYMLINK_NOFOLLOW, STATE_MASK, found), UPPER);
 }
 
 /** Where a node's visible object is: `dir` and `name` on `layer`, with its attributes in the file system's `stat`. */
@@ -174,7 +171,7 @@ export function openObject(fs: FileSystem, node: NodeId, at: Place): number {
   const ours = at.path !== undefined || fs.policy.permissions === 'default'; // see openfound.ts
   if (fd === -EACCES && ours) fd = fs.caller.asDaemon(open);
   if (fd < 0) return fd === -ENOENT ? -ESTALE : fd;
-  const seen = statx(fd, EMPTY, AT_EMPTY_PATH, MASK, opened);
+  const seen = statx(fd, EMPTY, AT_EMPTY_PATH, STATE_MASK, opened);
   if (seen === 0 && isSameObject(fs, node, at.layer, opened)) return fd;
   close(fd);
   return seen < 0 ? seen : -ESTALE;
@@ -237,7 +234,7 @@ const here = newPlace();
 
 /** Attributes of what a handle is open on, in the file system's `stat`. @returns 0 or a negative errno. */
 export function attributesByHandle(fs: FileSystem, handle: number): number {
-  return statx(handle, EMPTY, AT_EMPTY_PATH, MASK, fs.stat);
+  return statx(handle, EMPTY, AT_EMPTY_PATH, STATE_MASK, fs.stat);
 }
 
 /**
@@ -269,7 +266,7 @@ export function directoryDescriptor(fs: FileSystem, node: NodeId): number {
 function directoryAttributes(fs: FileSystem, node: NodeId): number {
   const layer = topSide(fs, node);
   if (layer >= 0) {
-    const result = statx(side(fs, node, layer), EMPTY, AT_EMPTY_PATH, MASK, fs.stat);
+    const result = statx(side(fs, node, layer), EMPTY, AT_EMPTY_PATH, STATE_MASK, fs.stat);
     return result < 0 ? result : layer;
   }
   if (node === ROOT_ID || layer !== -ENOENT) return layer;

@@ -34,7 +34,6 @@ const NONE: ReadonlyMap<number, number> = new Map();
  * The node shows its copy from now on, and so do its open handles.
  * @param copy a descriptor of the copy itself: its name may be another object's by now. @param made the copy's attributes.
  * @param carried descriptors of the copy that are to take the place of handles, by these.
- * @param handlesOnly the copy has a node of its own: this one goes on showing what it shows to who has no handle.
  */
 export function redirectHandles(
   fs: FileSystem,
@@ -42,7 +41,6 @@ export function redirectHandles(
   copy: number,
   made: Stat,
   carried: ReadonlyMap<number, number> = NONE,
-  handlesOnly = false,
 ): void {
   const { table } = fs;
   identity.layer = UPPER;
@@ -54,7 +52,7 @@ export function redirectHandles(
   // redirected, or after, and sees the new identity.
   table.lockHandles();
   try {
-    if (!handlesOnly) rebind(fs, node, identity);
+    rebind(fs, node, identity);
     const count = made.type === S_IFREG ? table.handles(node, open) : 0;
     for (const handle of open.subarray(0, count)) {
       const better = carried.get(handle);

@@ -112,9 +112,7 @@ class Run {
         this.#exchange(dirA, name, dirB, other);
         return;
       case 'rebind':
-        if (a === ROOT_ID) return;
-        same(table.rebind(a, { ...newIdentity(), layer: 0, inoLo: op.ino }), 0, 'rebind');
-        node.key = `0:${op.ino}`;
+        if (a !== ROOT_ID) this.#rebind(a, op.ino);
         return;
       case 'orphan':
         table.orphan(a);
@@ -182,6 +180,23 @@ class Run {
       model.give(path, got);
     }
     model.node(got).lookups++;
+  }
+
+  #rebind(id: NodeId, ino: number): void {
+    const { table, model } = this;
+    const node = model.node(id);
+    const key = `0:${ino}`;
+    const identity = { ...newIdentity(), layer: 0, inoLo: ino };
+    const other = table.showing(identity, node.type);
+    const twins = model.twins(node.type, key);
+    same(other === 0 ? twins.length === 0 : twins.includes(other), true, 'the node that shows it');
+    same(table.rebind(id, identity), 0, 'rebind');
+    node.key = key;
+    if (other === 0 || other === id || node.type === DIR || !node.hashed) return;
+    const own = node.names[0];
+    for (const name of [...model.node(other).names]) model.put(name, id);
+    if (own !== undefined) model.put(own, id);
+    model.node(other).hashed = false;
   }
 
   #rename(from: string, to: string, got: number): void {

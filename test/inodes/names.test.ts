@@ -242,6 +242,29 @@ t.test('rebind: another identity, the same number', async (t) => {
   t.same(number, { lo: 1, hi: 0 });
 });
 
+t.test("rebind: names of the same object that are known as another node become this one's", async (t) => {
+  const table = smallTable();
+  const file = add(table, ROOT_ID, 'a', FILE, 10);
+  const copy = add(table, ROOT_ID, 'b', FILE, 20);
+  table.link(ROOT_ID, cname('c'), copy);
+  const shown = newIdentity();
+  t.ok(table.identity(copy, shown));
+  const stamp = table.stamp(ROOT_ID, cname('b'));
+  t.equal(table.rebind(file, shown), 0);
+  for (const name of ['a', 'b', 'c']) t.equal(table.find(ROOT_ID, cname(name)), file, name);
+  t.equal(table.showing(shown, FILE), file);
+  t.equal(table.names(copy), 0);
+  t.ok(table.exists(copy), 'which the kernel still holds');
+  t.not(table.stamp(ROOT_ID, cname('b')), stamp);
+  t.equal(pathText(table, file), '/a', 'the most recent name stays');
+  table.forget(copy, 1, []);
+  t.notOk(table.exists(copy));
+  const gone = add(table, ROOT_ID, 'd', FILE, 30);
+  table.orphan(gone);
+  t.equal(table.rebind(gone, shown), 0);
+  t.equal(table.find(ROOT_ID, cname('a')), file, 'a node whose object is deleted takes none');
+});
+
 t.test('paths', async (t) => {
   const table = smallTable();
   t.equal(pathText(table, ROOT_ID), '/');

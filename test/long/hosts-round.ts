@@ -20,11 +20,12 @@ export class Round {
 
   faults(roots: readonly string[], died: ReadonlySet<string>, back: number): string[][] {
     const { answers, metadata } = this;
-    const metadataOf = roots.map((root) => metadata.faultsOfTree(root, died.size > 0));
+    const killed = died.size > 0;
+    const metadataOf = roots.map((root) => metadata.faultsOfTree(root, killed));
     return roots.map((root, i) => [
       ...(metadataOf[i] as string[]),
       ...metadata.faultsOfContent(root),
-      ...faultsOfOwn(root, answers),
+      ...faultsOfOwn(root, answers, killed),
       ...strangers(root, answers, died),
       ...faultsOfShared(root, answers, back),
     ]);

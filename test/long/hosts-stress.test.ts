@@ -77,7 +77,7 @@ function evidence(layers: string[]): string[] {
   const [upper = ''] = layers;
   const kept = layers.flatMap((layer) =>
     (readdirSync(layer, { recursive: true, encoding: 'utf8' }) as string[])
-      .filter((name) => /^d\d\/(?:s\d|m\d+\.\d)$/.test(name))
+      .filter((name) => /^d\d\/(?:s\d|m\d+\.\d|p.*)$/.test(name) && statSync(`${layer}/${name}`).isFile())
       .map((name) => {
         const { ino, nlink, ctimeMs } = statSync(`${layer}/${name}`);
         const content = readFileSync(`${layer}/${name}`, 'latin1');

@@ -65,6 +65,23 @@ for (const point of [undefined, 'copyup.durable'] as (FaultPoint | undefined)[])
   });
 }
 
+await hostsTest(
+  t,
+  'the other name, given to the copy by another host before its maker shows it',
+  options,
+  async (t, m) => {
+    const published = m.a.faults.pause('copyup.published');
+    const writer = m.a.run(APPEND);
+    const copied = await published();
+    t.equal(await m.b.run('stat b/f'), 'ok');
+    t.equal(whereIs(m, 'b/f'), 'upper');
+    t.equal(await m.a.run('stat b/f'), 'ok');
+    copied.go();
+    t.equal(await writer, 'ok');
+    check(t, m, ['a/f', 'b/f']);
+  },
+);
+
 await hostsTest(t, 'a link to a name that is given to the copy, and renamed', options, async (t, m) => {
   const opened = m.b.faults.pause('link.opened');
   const linker = m.b.run('ln b/f c/f');

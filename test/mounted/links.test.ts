@@ -3,10 +3,12 @@
 
 import {
   appendFileSync,
+  closeSync,
   existsSync,
   linkSync,
   lstatSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -15,7 +17,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import t from 'tap';
-import { mountTest } from './support.ts';
+import { mountTest, run } from './support.ts';
 
 const text = (path: string) => readFileSync(path, 'utf8');
 
@@ -111,5 +113,21 @@ await mountTest(
     // What the index goes by is the file's birth, which nothing in it changes.
     utimesSync(`${m.lower[0]}/b`, 1, 1);
     t.equal(text(`${m.mnt}/b`), 'base\nmore\n');
+  },
+);
+
+await mountTest(
+  t,
+  'a link to an old file that has just lost the only name the mount knew of it: the name is looked up again',
+  { prepare: threeNames },
+  (t, m) => {
+    const fd = openSync(`${m.mnt}/a`, 'r');
+    unlinkSync(`${m.mnt}/a`);
+    const { stderr } = run('ln', ['-L', `/proc/${process.pid}/fd/${fd}`, `${m.mnt}/new`]);
+    closeSync(fd);
+    t.match(stderr.toString(), /Stale file handle/);
+    t.notOk(existsSync(`${m.mnt}/new`));
+    linkSync(`${m.mnt}/b`, `${m.mnt}/new`);
+    t.equal(lstatSync(`${m.mnt}/new`).nlink, 3);
   },
 );
