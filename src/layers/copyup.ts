@@ -202,7 +202,7 @@ function settle(fs: FileSystem, attempt: Attempt, given: Given, locks: Carried):
     return -EIO;
   }
   reach('copyup.durable');
-  const removed = removeSource(fs, at, from, source, upper, made);
+  const removed = removeSource(fs, at, from, source, hadNames || isLinked(source), upper, made);
   reach('copyup.removed');
   if (removed === 'in use') return IN_USE;
   if (removed === 'gone') return CHANGED;

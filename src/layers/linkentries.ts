@@ -177,10 +177,22 @@ export function takeBackEntries(fs: FileSystem, ours: number, key: string, count
   close(work);
 }
 
-/** Removes a directory of links. @returns 0 or a negative errno. */
+/** Removes a directory of links, and what others put in there meanwhile. @returns 0 or a negative errno. */
 export function removeLinks(dir: number, path: CString): number {
+  let removed = -ENOTEMPTY;
+  for (let round = 0; round < ROUNDS && removed === -ENOTEMPTY; round++) {
+    const emptied = removeEach(dir, path);
+    removed = emptied < 0 ? emptied : unlinkat(dir, path, AT_REMOVEDIR);
+  }
+  return removed === -ENOENT ? 0 : removed;
+}
+
+/** A storage in a network may keep what is open elsewhere under a name of its own. */
+const ROUNDS = 4;
+
+function removeEach(dir: number, path: CString): number {
   const fd = openat(dir, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  if (fd < 0) return fd === -ENOENT ? 0 : fd;
+  if (fd < 0) return fd;
   reach('links.opened');
   const entries = numbersIn(fd);
   let result = 0;
@@ -192,9 +204,7 @@ export function removeLinks(dir: number, path: CString): number {
     }
   }
   close(fd);
-  if (result < 0) return result;
-  const removed = unlinkat(dir, path, AT_REMOVEDIR);
-  return removed === -ENOENT ? 0 : removed;
+  return result;
 }
 
 /** The links that wait, in their order. */

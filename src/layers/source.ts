@@ -9,7 +9,7 @@ import { takingAppendOnly } from './copyflags.ts';
 import { asEither } from './either.ts';
 import type { FileSystem } from './filesystem.ts';
 import { isAppendOnly } from './guardflags.ts';
-import { dropName, isLinked } from './linkindex.ts';
+import { dropName } from './linkindex.ts';
 import type { Place } from './locate.ts';
 import { reportSourceKept } from './migrated.ts';
 import { takeAway } from './takeaway.ts';
@@ -23,7 +23,8 @@ import { dropCopy, takeBack } from './takeback.ts';
 export type SourceEnd = 'removed' | 'kept' | 'gone' | 'in use';
 
 /**
- * @param from a descriptor of the source. @param upper the directory that has the copy.
+ * @param from a descriptor of the source. @param indexed whether the index knows it, although its other names may have gone since.
+ * @param upper the directory that has the copy.
  * @param made the copy's attributes since it has its name.
  */
 export function removeSource(
@@ -31,6 +32,7 @@ export function removeSource(
   at: Place,
   from: number,
   source: Stat,
+  indexed: boolean,
   upper: number,
   made: Stat,
 ): SourceEnd {
@@ -38,7 +40,7 @@ export function removeSource(
   const name = at.ref.bytes;
   const take = () =>
     asEither(fs, () =>
-      isLinked(source)
+      indexed
         ? dropName(fs, dir, name, layer, source)
         : takeAway(fs, layer, dir, name, source, (from, its) => unlinkat(from, its, 0)),
     );

@@ -65,6 +65,27 @@ for (const point of [undefined, 'copyup.durable'] as (FaultPoint | undefined)[])
   });
 }
 
+for (const point of ['copyup.ready', 'copyup.published', 'copyup.durable', 'link.kept'] as FaultPoint[]) {
+  await hostsTest(
+    t,
+    `the other name is removed, which was found before, at ${point}`,
+    options,
+    async (t, m) => {
+      const found = m.b.faults.pause('remove.found');
+      const remover = m.b.run('rm b/f');
+      const there = await found();
+      const copied = m.a.faults.pause(point);
+      const writer = m.a.run(APPEND);
+      const copying = await copied();
+      there.go();
+      t.equal(await remover, 'ok');
+      copying.go();
+      t.equal(await writer, 'ok');
+      check(t, m, ['a/f']);
+    },
+  );
+}
+
 await hostsTest(
   t,
   'the other name, given to the copy by another host before its maker shows it',
