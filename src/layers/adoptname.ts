@@ -21,18 +21,18 @@ import { reach } from './faultpoint.ts';
 import type { FileSystem } from './filesystem.ts';
 import { STATE_MASK } from './identity.ts';
 import { recordAdopted } from './journal.ts';
+import { lateCopy } from './latecopy.ts';
 import { endEntries, entryPath, takeEntry } from './linkentries.ts';
 import { dropName, keyOf, namesBelow, statKey } from './linkindex.ts';
 import { reportSourceKept } from './migrated.ts';
 import { ensureSide } from './mirror.ts';
-import { moveNew } from './movenew.ts';
 import { carryLate } from './movinglocks.ts';
 import { oursOf } from './private.ts';
 import { quietly } from './quietly.ts';
 import { redirectHandles } from './redirect.ts';
 import { UPPER } from './setup.ts';
 import { syncDirectory } from './sync.ts';
-import { dropCopy, takeBackLink } from './takeback.ts';
+import { takeBackLink, waitAgain } from './takeback.ts';
 import { unterminated } from './xattrpolicy.ts';
 
 /**
@@ -74,6 +74,9 @@ function adopt(
   stat: Stat,
   upper: number,
 ): number {
+  // Who brings the file up by this very name gives it that himself: twice, if it were renamed before he does.
+  const coming = lateCopy(fs, layer, stat, parent, name);
+  if (coming !== 0) return Math.min(coming, 0);
   const ours = oursOf(fs, UPPER);
   const key = keyOf(layer, stat);
   const { left, kept } = namesBelow(fs, layer, key, stat);
@@ -101,11 +104,8 @@ function adopt(
   const dropped = dropName(fs, dir, name, layer, stat);
   // Deleted or renamed since it was found: the link waits for another name again.
   if (dropped === -ENOENT) {
-    const path = entryPath(key, left);
-    takeBackLink(fs, { layer, dir, name }, stat, upper, made, (aside, links) => {
-      const returned = moveNew(aside.work, aside.name, ours, path);
-      return returned === 0 || links <= 1 ? returned : dropCopy(aside);
-    });
+    const again = waitAgain(ours, entryPath(key, left));
+    takeBackLink(fs, { layer, dir, name }, stat, upper, made, again);
     return 0;
   }
   reach('link.dropped');

@@ -21,6 +21,7 @@ export type FaultPoint =
   | 'takeback.aside'
   | 'link.opened'
   | 'link.made'
+  | 'link.entered'
   | 'link.seen'
   | 'link.found'
   | 'link.taken'

@@ -123,6 +123,7 @@ export function publishLinked(
   const ours = oursOf(fs, UPPER);
   const published = publishEntries(fs, ours, key, entries);
   if (published < 0) return published;
+  reach('link.entered');
   const { count } = entries;
   const taken = quietly(fs, parent, upper, () => takeEntry(ours, key, count, upper, name));
   // Who has the name may have it of this index, and the other names take their links in any case: they must not miss it for a moment.

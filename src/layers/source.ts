@@ -1,7 +1,7 @@
 // The last step of a copy-up: the source goes, only now, and only if it still is what was copied.
 
 import { ENOENT } from '../../protocol/errno.ts';
-import { AT_EMPTY_PATH, STATX_BASIC_STATS } from '../sys/constants.ts';
+import { AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS } from '../sys/constants.ts';
 import { EMPTY } from '../sys/cstring.ts';
 import { statx, unlinkat } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
@@ -9,11 +9,14 @@ import { takingAppendOnly } from './copyflags.ts';
 import { asEither } from './either.ts';
 import type { FileSystem } from './filesystem.ts';
 import { isAppendOnly } from './guardflags.ts';
-import { dropName } from './linkindex.ts';
+import { entryPath, removeEntries } from './linkentries.ts';
+import { dropName, keyOf, namesBelow } from './linkindex.ts';
 import type { Place } from './locate.ts';
 import { reportSourceKept } from './migrated.ts';
+import { oursOf } from './private.ts';
+import { UPPER } from './setup.ts';
 import { takeAway } from './takeaway.ts';
-import { dropCopy, takeBack } from './takeback.ts';
+import { type Dispose, dropCopy, takeBack, takeBackLink, waitAgain } from './takeback.ts';
 
 /**
  * `removed`; `kept` hidden under its copy, to be removed when the name is; `gone`, since somebody deleted, renamed or replaced it while
@@ -48,10 +51,13 @@ export function removeSource(
   if (result === 0) return 'removed';
   // Only who has published removes a source, so somebody else meant the file: he must not get it back.
   if (result === -ENOENT) {
-    const inUse = takeBack(fs, { layer, dir, name }, source, upper, made, (aside, links) =>
-      links > 1 || isSomewhere(from) ? dropCopy(aside) : -ENOENT,
-    );
-    return inUse ? 'in use' : 'gone';
+    const was = { layer, dir, name };
+    if (indexed) {
+      takeBackLink(fs, was, source, upper, made, disposeIndexed(fs, layer, from, source));
+      return 'gone';
+    }
+    const dispose: Dispose = (aside, links) => (links > 1 || isSomewhere(from) ? dropCopy(aside) : -ENOENT);
+    return takeBack(fs, was, source, upper, made, dispose) ? 'in use' : 'gone';
   }
   reportSourceKept(fs, layer, name, result);
   return 'kept';
@@ -60,6 +66,21 @@ export function removeSource(
 /** Whether the source has a name still: it was renamed. What was deleted may have been hidden by the copy, which is the only one then. */
 function isSomewhere(from: number): boolean {
   return statx(from, EMPTY, AT_EMPTY_PATH, STATX_BASIC_STATS, now) === 0 && now.nlink > 0;
+}
+
+/** What its other names have, or wait for, is the same copy: who has written to it has lost nothing. */
+function disposeIndexed(fs: FileSystem, layer: number, from: number, source: Stat): Dispose {
+  return (aside, links) => {
+    const ours = oursOf(fs, UPPER);
+    const key = keyOf(layer, source);
+    const left = isSomewhere(from) ? namesBelow(fs, layer, key, now).left : 0;
+    if (left > 0) return waitAgain(ours, entryPath(key, left))(aside, links);
+    // The last name below: what is left of the copy are links that nobody can come by any more, or names that users have.
+    const forgotten = left < 0 ? left : removeEntries(ours, key);
+    if (forgotten < 0) return forgotten;
+    const known = statx(aside.work, aside.name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, now);
+    return known < 0 ? known : now.nlink > 1 ? dropCopy(aside) : -ENOENT;
+  };
 }
 
 const now = new Stat();

@@ -30,6 +30,14 @@ export type Dispose = (aside: Aside, links: number) => number;
 /** The copy is wanted nowhere: it has other links, or is known to be somewhere else. */
 export const dropCopy = ({ work, name }: Aside): number => unlinkat(work, name, 0);
 
+/** A link that waits for another name again, at its place in the index; one too many goes where the copy has others. */
+export const waitAgain =
+  (ours: number, entry: CString): Dispose =>
+  (aside, links) => {
+    const returned = moveNew(aside.work, aside.name, ours, entry);
+    return returned === 0 || links <= 1 ? returned : dropCopy(aside);
+  };
+
 /** Where the source was. */
 export interface Was {
   readonly layer: number;
@@ -77,7 +85,7 @@ export function takeBack(
 }
 
 /**
- * As `takeBack`, of a link that was given to a name whose file has its copy already. What users have written since is not lost with it, and who renames or
+ * As `takeBack`, of a link to a copy that the index knows, given to a name that its file has lost. What users have written since is not lost with it, and who renames or
  * removes the name has it out of the way while he is at it, or has done it before there was a copy: nobody else sees to the link.
  */
 export function takeBackLink(

@@ -86,6 +86,72 @@ for (const point of ['copyup.ready', 'copyup.published', 'copyup.durable', 'link
   );
 }
 
+/** Makes no file where there is none. */
+const EXISTING = 'echo more | dd of=a/f oflag=append conv=notrunc,nocreat status=none';
+
+/** What its maker was told, and what is true of the file that another host has given another name meanwhile. */
+function checkMoved(t: Test, m: Hosts, told: string): void {
+  t.match(told, /^(?:ok|No such file or directory)$/);
+  for (const { mnt } of [m.a, m.b]) {
+    t.same(list(`${mnt}/a`), ['g'], 'it has not got its old name again');
+    t.equal(readFileSync(`${mnt}/a/g`, 'utf8'), told === 'ok' ? 'old\nmore\n' : 'old\n');
+    t.equal(statSync(`${mnt}/a/g`).ino, statSync(`${mnt}/b/f`).ino);
+    t.equal(statSync(`${mnt}/b/f`).nlink, 2);
+  }
+}
+
+await hostsTest(
+  t,
+  'renamed by another host, before it has its name of a maker that hangs',
+  options,
+  async (t, m) => {
+    const entered = m.a.faults.pause('link.entered');
+    const writer = m.a.run(EXISTING);
+    const copied = await entered();
+    t.equal(await m.b.run('mv a/f a/g'), 'ok', 'which waits for the maker, but not for ever');
+    const published = m.a.faults.pause('copyup.published');
+    copied.go();
+    const named = await published();
+    t.equal(await m.b.run('stat b/f'), 'ok', 'which changes the times of the copy, as its users do');
+    named.go();
+    checkMoved(t, m, await writer);
+  },
+);
+
+await hostsTest(
+  t,
+  'removed by another host, before it has its name of a maker that hangs',
+  options,
+  async (t, m) => {
+    const entered = m.a.faults.pause('link.entered');
+    const writer = m.a.run(EXISTING);
+    const copied = await entered();
+    t.equal(await m.b.run('rm a/f'), 'ok');
+    const published = m.a.faults.pause('copyup.published');
+    copied.go();
+    const named = await published();
+    t.equal(await m.b.run('stat b/f'), 'ok');
+    named.go();
+    t.match(await writer, /^(?:ok|No such file or directory)$/);
+    for (const { mnt } of [m.a, m.b]) t.same(list(`${mnt}/a`), [], 'it has not come back');
+    t.equal(statSync(`${m.mnt}/b/f`).nlink, 1);
+  },
+);
+
+await hostsTest(t, 'looked up by another host, before it has its name', options, async (t, m) => {
+  const seen = m.b.faults.pause('link.seen');
+  const mover = m.b.run('mv a/f a/g');
+  const entered = m.a.faults.pause('link.entered');
+  const writer = m.a.run(EXISTING);
+  const copied = await entered();
+  const there = await seen();
+  there.go();
+  copied.go();
+  const told = await writer;
+  t.equal(await mover, 'ok');
+  checkMoved(t, m, told);
+});
+
 await hostsTest(
   t,
   'the other name, given to the copy by another host before its maker shows it',
