@@ -52,7 +52,7 @@ function assertWhole(
   t.equal(index(m).length, 2 * others, 'nothing waits for names that are gone');
 }
 
-const FIRST: FaultPoint[] = ['link.kept', 'link.gone'];
+const FIRST: FaultPoint[] = ['link.entered', 'link.kept', 'link.gone'];
 
 await mountTest(t, 'the first of two names leaves the old storage', options(FIRST), async (t, m) => {
   for (const point of FIRST) {
