@@ -73,26 +73,42 @@ t.test('each is tried again when its time has come, and keeps its place', async 
   t.equal(parker.waited, undefined);
 });
 
+/** What comes of a play of less than the first 5 ms, within which nobody is due by time; a busy machine may need some attempts. */
+function inTime<T>(play: () => T): T {
+  for (let attempt = 0; ; attempt++) {
+    const start = performance.now();
+    const result = play();
+    if (performance.now() - start < 5 || attempt === 1000) return result;
+  }
+}
+
 t.test('what is let go makes the first of those due who want the same', async (t) => {
-  const { parker, wait, takeUp } = worker();
-  for (const [message, node, want] of [
-    [1, A, 5],
-    [2, A, 5],
-    [3, A, 6],
-    [4, B, 5],
-  ] as const)
-    wait(message, node, want);
-  parker.released(A);
-  t.equal(takeUp(), 1);
-  parker.done();
-  t.equal(takeUp(), 2, 'the next, once the first is done');
-  parker.waitForLock(A, 5);
-  parker.park();
-  t.equal(takeUp(), 3, 'who wants something else');
-  parker.done();
-  parker.released(B);
-  t.equal(takeUp(), 4);
-  parker.done();
+  const taken = inTime(() => {
+    const { parker, wait, takeUp } = worker();
+    for (const [message, node, want] of [
+      [1, A, 5],
+      [2, A, 5],
+      [3, A, 6],
+      [4, B, 5],
+    ] as const)
+      wait(message, node, want);
+    parker.released(A);
+    const first = takeUp();
+    parker.done();
+    const next = takeUp();
+    parker.waitForLock(A, 5);
+    parker.park();
+    const other = takeUp();
+    parker.done();
+    parker.released(B);
+    const last = takeUp();
+    parker.done();
+    return { first, next, other, last };
+  });
+  t.equal(taken.first, 1);
+  t.equal(taken.next, 2, 'once the first is done');
+  t.equal(taken.other, 3, 'who wants something else');
+  t.equal(taken.last, 4);
 });
 
 t.test('an interrupt takes it out; without room there is none', async (t) => {
