@@ -142,6 +142,30 @@ await hostsTest(t, 'a rename, while a side is being made that somebody uses alre
   });
 });
 
+await hostsTest(
+  t,
+  'a side that is made under the old name after a rename, and used at once',
+  all,
+  async (t, m) => {
+    mkdirSync(`${m.upper}/p`);
+    const ready = m.a.faults.pause('mirror.ready');
+    const maker = m.a.run('echo one >p/D/one');
+    const making = await ready();
+    t.equal(await m.b.run('mv -T p/D p/E'), 'ok');
+    const made = m.a.faults.pause('mirror.made');
+    making.go();
+    const side = await made();
+    writeFileSync(`${m.upper}/p/D/two`, 'two\n'); // a third host
+    side.go();
+    const told = await maker;
+    t.match(told, TOO_LATE);
+    t.same(holds(`${m.mnt}/p/E`), FILES);
+    // With something in it, it is a directory of its own, which the maker may find.
+    t.same(holds(`${m.mnt}/p/D`), { two: 'two\n', ...(told === 'ok' && { one: 'one\n' }) });
+    t.match(m.log(), /level=warn event=renamed_directory_kept name=D error=ENOTEMPTY/);
+  },
+);
+
 await hostsTest(t, 'a rename after a daemon has died that was making a side', all, async (t, m) => {
   mkdirSync(`${m.upper}/p`);
   m.b.faults.kill('mirror.made');

@@ -10,6 +10,7 @@ const tell = (kind, more) => parentPort.postMessage({ kind, ...more });
 const gate = new Int32Array(workerData.fs.gate);
 
 if (order === 'die-at-once') throw new Error('cannot start');
+if (order === 'lack-descriptors') throw new Error('EMFILE: too many open files, open');
 tell('ready');
 switch (order) {
   case 'die-busy': {

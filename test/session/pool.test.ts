@@ -86,6 +86,22 @@ t.test('it grows while requests wait and no worker does, up to its limit', async
   close(kernel.device);
 });
 
+t.test('who cannot start for lack of a descriptor is told of once, and the others serve', async (t) => {
+  const kernel = new Kernel();
+  const { pool, unmount, started, log } = poolOf(['serve', 'serve', 'lack-descriptors'], 4, {
+    device: kernel.device,
+  });
+  await pool.ready;
+  kernel.ask({ operation: 'DESTROY' });
+  await until(() => started() > 3);
+  t.same(log.warnings, [{ event: 'worker_not_started', reason: 'no descriptors' }]);
+  t.same(log.errors, []);
+  unmount();
+  t.equal(await pool.ended, undefined);
+  kernel.unmount();
+  close(kernel.device);
+});
+
 for (const [order, most] of [
   ['serve', 12],
   ['compute', 4],
