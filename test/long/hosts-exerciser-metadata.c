@@ -4,7 +4,7 @@
 //
 //   W K BEGIN END WHAT=VALUE…  set (w: nobody knows whether it was: the mount has died; e: what has the name now is not what was changed)
 //   S K BEGIN END WHAT=VALUE…  seen
-//   M NAME CHANGE              the file has got (1) or lost (-1) this name (m: nobody knows)
+//   M NAME CHANGE BEGIN END    the file has got (1) or lost (-1) this name (m: nobody knows; x: it has not, for who looks at a failure)
 //
 // A time that is `now` is the one of the call. The content is never read: that would change the time of access.
 #include "hosts-exerciser.h"
@@ -96,17 +96,16 @@ static void append(struct call *it, const char *path) {
 }
 
 /** The file has this name, or has lost it. */
-static void named(const char *path, int change) { printf("M %s %d\n", path, change); }
+static void named(char letter, const struct call *it, const char *path, int change) {
+  if (path) printf("%c %s %d %.3f %.3f\n", letter, path, change, it->begin, it->end);
+}
 
-static int renamed(int result, int other, const char *from, const char *to) {
+static int renamed(struct call *it, int result, int other, const char *from, const char *to) {
   int error = result < 0 ? errno : 0;
-  if (is_death(error)) {
-    if (from) printf("m %s -1\n", from);
-    if (to) printf("m %s 1\n", to);
-  } else if (error == 0) {
-    if (from) named(from, -1);
-    if (to) named(to, 1);
-  }
+  char letter = is_death(error) ? 'm' : error ? 'x' : 'M';
+  it->end = now();
+  named(letter, it, from, -1);
+  named(letter, it, to, 1);
   errno = error;
   return may(result, 0, other);
 }
@@ -180,16 +179,16 @@ void metadata(void) {
       // Whoever is not its owner is told EPERM for whatever stands in the way of the kernel's asking whether he may write to it.
       denied = link(path, other);
       if (denied < 0 && errno == EPERM && own) errno = ENOENT;
-      renamed(denied, EEXIST, NULL, other);
+      renamed(&it, denied, EEXIST, NULL, other);
       if (errno == 0) found[it.file][1] = to;
       break;
     case 17:
       if (further) {
-        renamed(unlink(path), 0, path, NULL);
+        renamed(&it, unlink(path), 0, path, NULL);
         break;
       }
       sprintf(other, "d%u/m%d.0", to, it.file);
-      if (to != *at && renamed(renameat2(AT_FDCWD, path, AT_FDCWD, other, RENAME_NOREPLACE), EEXIST, path, other)) *at = to;
+      if (to != *at && renamed(&it, renameat2(AT_FDCWD, path, AT_FDCWD, other, RENAME_NOREPLACE), EEXIST, path, other)) *at = to;
       break;
     default: append(&it, path);
   }

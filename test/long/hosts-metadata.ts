@@ -42,6 +42,14 @@ const TOGETHER = [
 
 const XATTRS = ['user.a', 'user.b'];
 
+interface NameCounts {
+  sure: number;
+  more: number;
+  less: number;
+  /** All that was tried, for who looks at a failure. */
+  tried: string[];
+}
+
 interface SharedFile {
   set: Call[];
   seen: Call[];
@@ -51,7 +59,7 @@ interface SharedFile {
 export class MetadataAnswers {
   readonly #files = new Map<string, SharedFile>();
   /** How often each name has come less how often it has gone; and changes of which nobody knows. */
-  readonly #names = new Map<string, { sure: number; more: number; less: number }>();
+  readonly #names = new Map<string, NameCounts>();
 
   /** @param root where they are laid, and nobody has begun */
   constructor(root: string) {
@@ -77,11 +85,12 @@ export class MetadataAnswers {
           values: mapOf(values),
         };
         (kind === 'S' ? file.seen : file.set).push(call);
-      } else if (/^[Mm]$/.test(kind)) {
+      } else if (/^[Mmx]$/.test(kind)) {
         const name = this.#name(first);
+        name.tried.push(`${end}…${values[0]} ${kind}${begin}`);
         if (kind === 'M') name.sure += Number(begin);
-        else if (begin === '1') name.more++;
-        else name.less++;
+        else if (kind === 'm' && begin === '1') name.more++;
+        else if (kind === 'm') name.less++;
       }
     }
   }
@@ -111,10 +120,10 @@ export class MetadataAnswers {
     const wrong: string[] = [];
     const there = namesIn(root);
     for (const name of new Set([...there, ...this.#names.keys()])) {
-      const { sure, more, less } = this.#name(name);
+      const { sure, more, less, tried } = this.#name(name);
       const count = there.includes(name) ? 1 : 0;
       if (count > sure + more || count < sure - less)
-        wrong.push(`${name} is there ${count}, not ${sure} times`);
+        wrong.push(`${name} is there ${count}, not ${sure} times; ${tried.sort().join(', ')}`);
     }
     for (const [file, { set }] of this.#files) {
       const names = there.filter((name) => fileOf(name) === file);
@@ -153,8 +162,8 @@ export class MetadataAnswers {
     return file;
   }
 
-  #name(name: string): { sure: number; more: number; less: number } {
-    const counts = this.#names.get(name) ?? { sure: 0, more: 0, less: 0 };
+  #name(name: string): NameCounts {
+    const counts = this.#names.get(name) ?? { sure: 0, more: 0, less: 0, tried: [] };
     this.#names.set(name, counts);
     return counts;
   }
