@@ -24,7 +24,7 @@ import { STATE_MASK } from './identity.ts';
 import { lateChange } from './latechange.ts';
 import { removeHiddenName } from './linkindex.ts';
 import { liveSide } from './livesides.ts';
-import { anyDescriptor, findIn, locate, newPlace, openObject, placeItself } from './locate.ts';
+import { anyDescriptor, attributes, findIn, locate, newPlace, openObject, placeItself } from './locate.ts';
 import { lockNode } from './locking.ts';
 import { intern } from './lookup.ts';
 import { writableSide } from './make.ts';
@@ -56,10 +56,17 @@ export function link(fs: FileSystem, node: NodeId, parent: NodeId, name: CString
     const result = statx(dir, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS | STATX_BTIME, fs.stat);
     // Another host may have given it to a copy.
     const found = result === -ENOENT ? locate(fs, parent, name, fs.stat) : result < 0 ? result : layer;
+    if (found === -ENOENT) return removedSince(fs, node);
     return found < 0 ? found : intern(fs, parent, name, found, fs.stat);
   } finally {
     fs.table.unlockNode(node, fs.worker);
   }
+}
+
+/** The name was there, and another host has removed it: as for the caller if it had done that a moment later. @returns as `link` */
+function removedSince(fs: FileSystem, node: NodeId): number {
+  const layer = attributes(fs, node);
+  return layer < 0 ? layer : fs.table.count(node) || node;
 }
 
 /** @returns the layer that has the new name, or a negative errno. */

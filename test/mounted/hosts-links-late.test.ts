@@ -200,6 +200,27 @@ await hostsTest(t, 'a link to a name that is renamed in the old storage', option
   check(t, m, ['a/f', 'b/g', 'c/f']);
 });
 
+for (const layer of ['lower', 'upper'] as const) {
+  await hostsTest(
+    t,
+    `a link that another host removes at once, on the ${layer} layer`,
+    options,
+    async (t, m) => {
+      if (layer === 'upper') t.equal(await m.a.run(APPEND), 'ok');
+      const made = m.a.faults.pause('link.made');
+      const linker = m.a.run('ln a/f c/f');
+      const linked = await made();
+      t.equal(await m.b.run('rm c/f'), 'ok');
+      linked.go();
+      t.equal(await linker, 'ok', 'it was there');
+      t.equal(whereIs(m, 'c/f'), '');
+      t.same(list(`${m.mnt}/c`), []);
+      t.equal(await m.a.run('stat a/f'), 'ok');
+      t.equal(await m.a.run('ln a/f c/f; stat b/f'), 'ok', 'and comes again');
+    },
+  );
+}
+
 for (const first of ['lower', 'upper'] as const) {
   const name = `two links of one name at the same moment, that of the ${first} layer first`;
   await hostsTest(t, name, options, async (t, m) => {
