@@ -1,7 +1,7 @@
 // A name of a lower file whose copy came up under another name takes its own link to that when it is looked up (linkindex.ts). Other hosts look it up, rename
 // and remove it at the same moment, and what it shows may have been found before there was a copy.
 
-import { EEXIST, ENOENT, EROFS, ESTALE, errnoName } from '../../protocol/errno.ts';
+import { EEXIST, EINTR, ENOENT, EROFS, ESTALE, errnoName } from '../../protocol/errno.ts';
 import type { NodeId } from '../../protocol/types.ts';
 import { newIdentity } from '../inodes/table.ts';
 import {
@@ -16,6 +16,7 @@ import { type CString, EMPTY } from '../sys/cstring.ts';
 import { close, openat } from '../sys/fd.ts';
 import { statx } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
+import { isMarked, markWorker, unmarkWorker } from './copyslot.ts';
 import { asEither } from './either.ts';
 import { reach } from './faultpoint.ts';
 import type { FileSystem } from './filesystem.ts';
@@ -33,7 +34,12 @@ import { redirectHandles } from './redirect.ts';
 import { UPPER } from './setup.ts';
 import { syncDirectory } from './sync.ts';
 import { takeBackLink, waitAgain } from './takeback.ts';
+import { adoptMarkOf } from './voidmarks.ts';
+import { WAIT, waitWhile } from './waitwhile.ts';
 import { unterminated } from './xattrpolicy.ts';
+
+/** How long another one who gives the same name is waited for, in milliseconds. */
+const PATIENCE_MS = 2000;
 
 /**
  * Gives a lower name the copy that its file has had already, and takes the name away from the lower layer.
@@ -56,13 +62,23 @@ export function adoptName(
   if (fs.policy.readOnly) return -EROFS;
   const upper = ensureSide(fs, parent, UPPER);
   if (upper < 0) return upper;
+  // One at a time, and whoever takes the name from under its copy by then takes the mark away (voidmarks.ts).
+  const mark = adoptMarkOf(fs, layer, stat, parent, name);
+  const marked = fs.caller.asDaemon(() =>
+    waitWhile(fs, PATIENCE_MS, () => {
+      const set = markWorker(fs, mark);
+      return set === -EEXIST ? WAIT : set;
+    }),
+  );
+  if (marked === -EINTR) return marked;
   // What was found may be old: before there was a copy the file's names came and went in the lower layer alone.
   const current = new Stat();
-  const there = asEither(fs, () => statx(dir, name, AT_SYMLINK_NOFOLLOW, STATE_MASK, current));
-  if (there < 0) return there === -ENOENT ? 0 : there;
-  return current.sameObject(stat)
-    ? fs.caller.asDaemon(() => adopt(fs, parent, name, layer, dir, current, upper))
-    : 0;
+  let result = asEither(fs, () => statx(dir, name, AT_SYMLINK_NOFOLLOW, STATE_MASK, current));
+  if (result === 0 && current.sameObject(stat))
+    result = fs.caller.asDaemon(() => adopt(fs, parent, name, layer, dir, current, upper, mark));
+  else if (result === -ENOENT) result = 0;
+  unmarkWorker(fs, mark);
+  return result;
 }
 
 function adopt(
@@ -73,6 +89,7 @@ function adopt(
   dir: number,
   stat: Stat,
   upper: number,
+  mark: string,
 ): number {
   // Who brings the file up by this very name gives it that himself: twice, if it were renamed before he does.
   const coming = lateCopy(fs, layer, stat, parent, name);
@@ -104,6 +121,7 @@ function adopt(
   const dropped = dropName(fs, dir, name, layer, stat);
   // Deleted or renamed since it was found: the link waits for another name again.
   if (dropped === -ENOENT) {
+    if (!isMarked(fs, mark)) return 0;
     const again = waitAgain(ours, entryPath(key, left));
     takeBackLink(fs, { layer, dir, name }, stat, upper, made, again);
     return 0;

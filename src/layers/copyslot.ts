@@ -5,11 +5,22 @@
 
 import { createHash } from 'node:crypto';
 import { EEXIST, EINTR } from '../../protocol/errno.ts';
-import { O_CLOEXEC, O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } from '../sys/constants.ts';
+import {
+  AT_EMPTY_PATH,
+  AT_SYMLINK_NOFOLLOW,
+  O_CLOEXEC,
+  O_CREAT,
+  O_EXCL,
+  O_NOFOLLOW,
+  O_NONBLOCK,
+  O_RDONLY,
+  O_WRONLY,
+  STATX_BASIC_STATS,
+} from '../sys/constants.ts';
 import { type CString, cstring, EMPTY } from '../sys/cstring.ts';
 import { close, openat, pwrite, read } from '../sys/fd.ts';
-import { unlinkat } from '../sys/path.ts';
-import type { Stat } from '../sys/stat.ts';
+import { statx, unlinkat } from '../sys/path.ts';
+import { Stat } from '../sys/stat.ts';
 import { CHANGED } from './copydata.ts';
 import type { FileSystem } from './filesystem.ts';
 import { isAppendOnly } from './guardflags.ts';
@@ -137,6 +148,37 @@ export function endSlot(fs: FileSystem): void {
   slots.delete(fs);
   close(slot.fd);
   if (slot.settled) removeSlot(fs, slot);
+}
+
+/** Whether others are still led to what this worker is publishing: nobody who has found the copy has seen to it (voidmarks.ts). */
+export function isSaid(fs: FileSystem): boolean {
+  const slot = slots.get(fs);
+  return slot?.mark !== undefined && isMarked(fs, slot.mark);
+}
+
+/** Has a mark lead others to this worker, as long as it lives. Call it as the daemon. @returns 0, -EEXIST when it leads to another one, or a negative errno */
+export function markWorker(fs: FileSystem, mark: string): number {
+  const slot = slots.get(fs) ?? openSlot(fs);
+  return slot.fd < 0 ? slot.fd : setMark(oursOf(fs, UPPER), slotPath(textOf(slot.name)), slotPath(mark));
+}
+
+/** Whether a mark leads to this worker. */
+export function isMarked(fs: FileSystem, mark: string): boolean {
+  const slot = slots.get(fs);
+  if (slot === undefined) return false;
+  return fs.caller.asDaemon(() => {
+    const own = statx(slot.fd, EMPTY, AT_EMPTY_PATH, STATX_BASIC_STATS, said);
+    const found = statx(oursOf(fs, UPPER), slotPath(mark), AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, leading);
+    return own === 0 && found === 0 && leading.sameObject(said);
+  });
+}
+
+const said = new Stat();
+const leading = new Stat();
+
+/** Takes a mark of this worker away. */
+export function unmarkWorker(fs: FileSystem, mark: string): void {
+  if (isMarked(fs, mark)) fs.caller.asDaemon(() => unlinkat(oursOf(fs, UPPER), slotPath(mark), 0));
 }
 
 const NOTHING = Buffer.from('\n');

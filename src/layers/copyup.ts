@@ -157,9 +157,9 @@ function carryLocks(fs: FileSystem, { node, source, from, copy }: Attempt): Carr
   return result;
 }
 
-function enter(fs: FileSystem, { at, source, upper, copy }: Attempt, linked: Linked): number {
+function enter(fs: FileSystem, { at, source, from, upper, copy }: Attempt, linked: Linked): number {
   const { parent, bytes } = at.ref;
-  if (linked) return publishLinked(fs, parent, linked, upper, bytes);
+  if (linked) return publishLinked(fs, parent, at.layer, from, linked, upper, bytes);
   return quietly(fs, parent, upper, () => give(copy, upper, bytes, isAppendOnly(source)));
 }
 
@@ -185,7 +185,7 @@ function settle(fs: FileSystem, attempt: Attempt, given: Given, locks: Carried):
   const hadNames = isLinked(source);
   let late = carryLate(fs, from, copy.fd, source, given, at.ref.bytes);
   if (late > 0 && !hadNames && isLinked(source))
-    late = fs.caller.asDaemon(() => enterLate(fs, at.layer, source, copy)) || late;
+    late = fs.caller.asDaemon(() => enterLate(fs, at.layer, source, from, copy)) || late;
   if (late < 0) {
     // What somebody has changed of it since would be lost with the source.
     reportSourceKept(fs, at.layer, at.ref.bytes, late);

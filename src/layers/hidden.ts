@@ -14,6 +14,7 @@ import { liveSide } from './livesides.ts';
 import { pathOf } from './migrated.ts';
 import { mayChangeEntries, ownsEnough } from './permission.ts';
 import { openPrivateOf, privateName } from './private.ts';
+import { voidMarks } from './voidmarks.ts';
 import { unterminated } from './xattrpolicy.ts';
 
 const stat = new Stat();
@@ -48,11 +49,11 @@ export function removeHiddenIn(
   dir: number,
   isSide: (layer: number) => boolean = () => false,
 ): number {
-  let result = removeEntry(fs, layer, dir, name);
+  let result = removeEntry(fs, parent, name, layer, dir);
   if (result === -EPERM || result === -EACCES) {
     const found = fs.caller.asDaemon(() => statx(dir, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, stat));
     if (found === 0 && mayRemoveFor(fs, parent, stat)) {
-      result = fs.caller.asDaemon(() => removeEntry(fs, layer, dir, name));
+      result = fs.caller.asDaemon(() => removeEntry(fs, parent, name, layer, dir));
     }
   }
   return result === -ENOTEMPTY && !isSide(layer) ? setAside(fs, parent, layer, dir, name) : result;
@@ -72,9 +73,10 @@ export function mayRemoveFor(fs: FileSystem, parent: NodeId, hidden: Stat): bool
 }
 
 /** Removes whatever has the name in one layer. @returns 0 also when nothing has it, -ENOTEMPTY for a directory that is not empty. */
-function removeEntry(fs: FileSystem, layer: number, dir: number, name: CString): number {
+function removeEntry(fs: FileSystem, parent: NodeId, name: CString, layer: number, dir: number): number {
   const found = statx(dir, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS | STATX_BTIME, stat);
   if (found < 0) return found === -ENOENT ? 0 : found;
+  if (!stat.isDirectory) voidMarks(fs, layer, stat, parent, name);
   const result = stat.isDirectory
     ? unlinkat(dir, name, AT_REMOVEDIR)
     : removeHiddenName(fs, dir, name, layer, stat);

@@ -163,18 +163,20 @@ export function forgetKey(upper: number, key: string, lower: number, kept: CStri
   return result === -ENOENT ? 0 : result;
 }
 
-/** Takes `key` away again if all its links are there: nobody has used them. */
-export function takeBackEntries(fs: FileSystem, ours: number, key: string, count: number): void {
+/** Takes `key` away again if all its links are there: nobody has used them. @returns whether it did */
+export function takeBackEntries(fs: FileSystem, ours: number, key: string, count: number): boolean {
   const work = openPrivateOf(fs, UPPER, 'work');
-  if (work < 0) return;
+  if (work < 0) return false;
   const name = privateName(fs, LINKS_SUFFIX);
+  let unused = false;
   if (renameat2(ours, keyPath(key), work, name, 0) === 0) {
     const entries = listEntries(work, name);
-    const unused = typeof entries !== 'number' && entries.length === count;
+    unused = typeof entries !== 'number' && entries.length === count;
     if (unused) removeLinks(work, name);
     else renameat2(work, name, ours, keyPath(key), 0);
   }
   close(work);
+  return unused;
 }
 
 /** Removes a directory of links, and what others put in there meanwhile. @returns 0 or a negative errno. */

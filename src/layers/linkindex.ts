@@ -6,10 +6,16 @@
 
 import { EBUSY, EEXIST, EIO, ENOENT, ENOTDIR } from '../../protocol/errno.ts';
 import type { NodeId } from '../../protocol/types.ts';
-import { AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, STATX_BTIME } from '../sys/constants.ts';
+import {
+  AT_FDCWD,
+  AT_SYMLINK_FOLLOW,
+  AT_SYMLINK_NOFOLLOW,
+  STATX_BASIC_STATS,
+  STATX_BTIME,
+} from '../sys/constants.ts';
 import { type CString, cstring } from '../sys/cstring.ts';
 import { close } from '../sys/fd.ts';
-import { linkat, statx, unlinkat } from '../sys/path.ts';
+import { linkat, procPath, statx, unlinkat } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
 import { claimLate } from './claim.ts';
 import { reach } from './faultpoint.ts';
@@ -111,40 +117,66 @@ export function linkCopy(fs: FileSystem, layer: number, source: Stat, copy: Temp
 
 /**
  * Publishes the copy under one of its names. Call it as the daemon.
- * @param upper the directory. @returns 0, or -EEXIST when another host has copied the file: its copy is to be used.
+ * @param from a descriptor of the source. @param upper the directory. @returns 0; -EEXIST when another host has copied the file, or something else
+ * has the name; -ENOENT when the file has lost all its names; or another negative errno
  */
 export function publishLinked(
   fs: FileSystem,
   parent: NodeId,
+  layer: number,
+  from: number,
   { key, entries }: LinkedCopy,
   upper: number,
   name: CString,
 ): number {
-  const ours = oursOf(fs, UPPER);
-  const published = publishEntries(fs, ours, key, entries);
+  const published = publishKept(fs, layer, from, key, entries);
   if (published < 0) return published;
   reach('link.entered');
   const { count } = entries;
-  const taken = quietly(fs, parent, upper, () => takeEntry(ours, key, count, upper, name));
+  const taken = quietly(fs, parent, upper, () => takeEntry(oursOf(fs, UPPER), key, count, upper, name));
   // Who has the name may have it of this index, and the other names take their links in any case: they must not miss it for a moment.
-  if (taken < 0 && taken !== -EEXIST) takeBackEntries(fs, ours, key, count);
+  if (taken < 0 && taken !== -EEXIST) unpublish(fs, layer, key, count);
   return taken;
 }
 
 /**
  * Enters a copy that has its name already, of a file that has got others since. Call it as the daemon.
- * @param source with its names of now. @returns 0, -EEXIST when another host has copied the file by another name, or a negative errno
+ * @param source with its names of now, `from` a descriptor of it. @returns 0, -EEXIST when another host has copied the file by another name, or a negative errno
  */
-export function enterLate(fs: FileSystem, layer: number, source: Stat, copy: Temporary): number {
+export function enterLate(
+  fs: FileSystem,
+  layer: number,
+  source: Stat,
+  from: number,
+  copy: Temporary,
+): number {
   const linked = linkCopy(fs, layer, source, copy);
   if (typeof linked === 'number') return linked;
   const { key, entries } = linked;
-  const ours = oursOf(fs, UPPER);
-  const published = publishEntries(fs, ours, key, entries);
+  const published = publishKept(fs, layer, from, key, entries);
   // The name that it has is one of those that were counted.
-  const result = published < 0 ? published : unlinkat(ours, entryPath(key, entries.count), 0);
+  const result = published < 0 ? published : unlinkat(oursOf(fs, UPPER), entryPath(key, entries.count), 0);
   dropEntries(entries);
   return result;
+}
+
+/**
+ * Publishes the links, and keeps the file below: whatever becomes of the name that it comes up by, the others count two links and are looked for here.
+ * Where nothing can be made below (a read-only layer), its names stay too.
+ */
+function publishKept(fs: FileSystem, layer: number, from: number, key: string, entries: Entries): number {
+  const published = publishEntries(fs, oursOf(fs, UPPER), key, entries);
+  if (published < 0) return published;
+  const links = openPrivateOf(fs, layer, 'links');
+  const kept = links < 0 ? links : linkat(AT_FDCWD, procPath(from), links, cstring(key), AT_SYMLINK_FOLLOW);
+  if (links >= 0) close(links);
+  if (kept !== -ENOENT) return 0;
+  unpublish(fs, layer, key, entries.count);
+  return kept;
+}
+
+function unpublish(fs: FileSystem, layer: number, key: string, count: number): void {
+  if (takeBackEntries(fs, oursOf(fs, UPPER), key, count)) unlinkat(oursOf(fs, layer), keyPath(key), 0);
 }
 
 /**

@@ -41,9 +41,9 @@ export function stands(fs: FileSystem, path: CString): number {
   return found < 0 ? found : 1;
 }
 
-/** Whether a name of ours is a mark's: of a directory that is being moved, or a file whose copy is being published. */
+/** Whether a name of ours is a mark's: of a directory that is being moved, a file whose copy is being published, or a further name that one gets. */
 export function isMark(name: CString): boolean {
-  return /^(?:moving|publishing-\d+)-[0-9a-f]{16}$/.test(textOf(name));
+  return /^(?:moving|publishing-\d+|adopting-\d+-[0-9a-f]{16})-[0-9a-f]{16}$/.test(textOf(name));
 }
 
 /** For a name: an inode number. */

@@ -6,10 +6,11 @@ import { EMPTY } from '../sys/cstring.ts';
 import { statx, unlinkat } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
 import { takingAppendOnly } from './copyflags.ts';
+import { isSaid } from './copyslot.ts';
 import { asEither } from './either.ts';
 import type { FileSystem } from './filesystem.ts';
 import { isAppendOnly } from './guardflags.ts';
-import { entryPath, removeEntries } from './linkentries.ts';
+import { entryPath, forgetKey, keyPath } from './linkentries.ts';
 import { dropName, keyOf, namesBelow } from './linkindex.ts';
 import type { Place } from './locate.ts';
 import { reportSourceKept } from './migrated.ts';
@@ -51,6 +52,7 @@ export function removeSource(
   if (result === 0) return 'removed';
   // Only who has published removes a source, so somebody else meant the file: he must not get it back.
   if (result === -ENOENT) {
+    if (!isSaid(fs)) return 'gone';
     const was = { layer, dir, name };
     if (indexed) {
       takeBackLink(fs, was, source, upper, made, disposeIndexed(fs, layer, from, source));
@@ -73,13 +75,14 @@ function disposeIndexed(fs: FileSystem, layer: number, from: number, source: Sta
   return (aside, links) => {
     const ours = oursOf(fs, UPPER);
     const key = keyOf(layer, source);
-    const left = isSomewhere(from) ? namesBelow(fs, layer, key, now).left : 0;
+    const known = statx(from, EMPTY, AT_EMPTY_PATH, STATX_BASIC_STATS, now);
+    const left = known < 0 ? known : namesBelow(fs, layer, key, now).left;
     if (left > 0) return waitAgain(ours, entryPath(key, left))(aside, links);
-    // The last name below: what is left of the copy are links that nobody can come by any more, or names that users have.
-    const forgotten = left < 0 ? left : removeEntries(ours, key);
+    // No name is left below: the links that wait are nobody's, all others are names that users have.
+    const forgotten = left < 0 ? left : forgetKey(ours, key, oursOf(fs, layer), keyPath(key));
     if (forgotten < 0) return forgotten;
-    const known = statx(aside.work, aside.name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, now);
-    return known < 0 ? known : now.nlink > 1 ? dropCopy(aside) : -ENOENT;
+    const counted = statx(aside.work, aside.name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, now);
+    return counted < 0 ? counted : now.nlink > 1 ? dropCopy(aside) : -ENOENT;
   };
 }
 
