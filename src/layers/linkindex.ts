@@ -28,7 +28,7 @@ import {
 } from './linkentries.ts';
 import { openPrivateOf, oursOf } from './private.ts';
 import { quietly } from './quietly.ts';
-import { type LayerSetup, UPPER } from './setup.ts';
+import { isExclusive, type LayerSetup, UPPER } from './setup.ts';
 import { statSame, takeAway } from './takeaway.ts';
 import type { Temporary } from './temporary.ts';
 
@@ -54,8 +54,10 @@ const seen = new Stat();
 // first there is no index, and nothing can enter it; the second was an entry.
 export function statKey(fs: FileSystem, layer: number, key: string): number {
   const found = statx(oursOf(fs, layer), keyPath(key), AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, seen);
-  if (found === -ENOENT && fs.policy.readOnly && claimLate(fs.layers[layer] as LayerSetup))
-    return statKey(fs, layer, key);
+  // Our directory in a lower layer is made when it is needed, by whichever host is the first to.
+  const { readOnly } = fs.policy;
+  const mayBeNew = found === -ENOENT && (readOnly || layer !== UPPER);
+  if (mayBeNew && claimLate(fs.layers[layer] as LayerSetup, readOnly)) return statKey(fs, layer, key);
   if (found < 0) return found === -ENOTDIR ? -ENOENT : found;
   return seen.isDirectory === (layer === UPPER) ? 0 : -EIO;
 }
@@ -195,6 +197,16 @@ function settle(fs: FileSystem, layer: number, key: string): number {
   if (left === 0) return forgetKey(ours, key, oursOf(fs, layer), keyPath(key));
   const result = unlinkat(ours, entryPath(key, left + 1), 0);
   return result === -ENOENT ? 0 : result;
+}
+
+/**
+ * After a name that was shown has gone in a lower layer: another host may have brought the file up by another name since this one was found.
+ * @param source what it was found to be. @returns 0 or a negative errno, never -ENOENT
+ */
+export function settleGone(fs: FileSystem, layer: number, source: Stat): number {
+  if (layer === UPPER || !isLinked(source) || isExclusive(fs.policy)) return 0;
+  const copied = isCopied(fs, layer, source);
+  return copied === 1 ? fs.caller.asDaemon(() => settle(fs, layer, keyOf(layer, source))) : copied;
 }
 
 /** Before a lower name that something above hides is moved: where its file has a copy, the index must go on knowing that. */

@@ -1,0 +1,74 @@
+// A file with several names in the old storage, one of which a host has found there, to remove or replace it, before another host brings the file up
+// by a second one: what goes is a name of the copy by then, and the count of the others is right. Also where the other host dies.
+
+import { linkSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import t, { type Test } from 'tap';
+import { type Hosts, hostsTest, list } from './hosts.ts';
+import { whereIs } from './support.ts';
+
+/** One file with a name in each of two directories, another file, and one more directory. */
+const prepare = ({ lower: [lower] }: { lower: string[] }) => {
+  for (const name of ['a', 'b', 'c']) mkdirSync(`${lower}/${name}`);
+  writeFileSync(`${lower}/a/f`, 'old\n', { mode: 0o644 });
+  linkSync(`${lower}/a/f`, `${lower}/b/f`);
+  writeFileSync(`${lower}/b/x`, 'x\n');
+};
+
+const options = { prepare, timeout: 60_000 };
+
+const APPEND = 'echo more >>a/f';
+
+/** The file's only name is `a/f`, and the index has forgotten it. @param mnt of a host that lives */
+function checkAlone(t: Test, m: Hosts, mnt: string): void {
+  t.equal(readFileSync(`${mnt}/a/f`, 'utf8'), 'old\nmore\n');
+  t.equal(statSync(`${mnt}/a/f`).nlink, 1);
+  t.equal(whereIs(m, 'a/f'), 'upper');
+  for (const layer of [m.upper, m.lower[0]]) t.same(list(`${layer}/.migratefs/links`), []);
+}
+
+await hostsTest(t, 'removed, when the copy-up has ended', options, async (t, m) => {
+  const found = m.b.faults.pause('remove.found');
+  const remover = m.b.run('rm b/f');
+  const there = await found();
+  t.equal(await m.a.run(APPEND), 'ok');
+  there.go();
+  t.equal(await remover, 'ok');
+  checkAlone(t, m, m.mnt);
+  t.same(list(`${m.mnt}/b`), ['x']);
+});
+
+await hostsTest(t, 'replaced, when the copy-up has ended', options, async (t, m) => {
+  const found = m.b.faults.pause('rename.found');
+  const mover = m.b.run('mv b/x b/f');
+  const there = await found();
+  t.equal(await m.a.run(APPEND), 'ok');
+  there.go();
+  t.equal(await mover, 'ok');
+  checkAlone(t, m, m.mnt);
+  t.same(list(`${m.mnt}/b`), ['f']);
+  t.equal(readFileSync(`${m.mnt}/b/f`, 'utf8'), 'x\n');
+});
+
+for (const what of ['removed', 'replaced'] as const) {
+  const name = `${what}, when another host has given the name to the copy, and dies`;
+  await hostsTest(t, name, { ...options, root: true }, async (t, m) => {
+    const found = m.b.faults.pause(what === 'removed' ? 'remove.found' : 'rename.found');
+    const worker = m.b.run(what === 'removed' ? 'rm b/f' : 'mv b/x b/f');
+    const there = await found();
+    t.equal(await m.a.run(APPEND), 'ok');
+    const given = m.a.faults.pause('link.durable');
+    const looker = m.a.run('stat b/f');
+    await given();
+    t.equal(whereIs(m, 'b/f'), 'upper lower');
+    there.go();
+    t.equal(await worker, 'ok');
+    await m.kill9();
+    await looker;
+    m.a.faults.clear();
+    checkAlone(t, m, m.b.mnt);
+    t.same(list(`${m.b.mnt}/b`), what === 'removed' ? ['x'] : ['f'], 'it has not come back');
+    if (what === 'replaced') t.equal(readFileSync(`${m.b.mnt}/b/f`, 'utf8'), 'x\n');
+    await m.remount();
+    checkAlone(t, m, m.mnt);
+  });
+}
