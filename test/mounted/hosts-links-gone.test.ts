@@ -1,10 +1,10 @@
 // A file with several names in the old storage, one of which a host has found there, to remove or replace it, before another host brings the file up
 // by a second one: what goes is a name of the copy by then, and the count of the others is right. Also where the other host dies.
 
-import { linkSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import t, { type Test } from 'tap';
 import { type Hosts, hostsTest, list } from './hosts.ts';
-import { whereIs } from './support.ts';
+import { until, whereIs } from './support.ts';
 
 /** One file with a name in each of two directories, another file, and one more directory. */
 const prepare = ({ lower: [lower] }: { lower: string[] }) => {
@@ -72,3 +72,41 @@ for (const what of ['removed', 'replaced'] as const) {
     checkAlone(t, m, m.mnt);
   });
 }
+
+await hostsTest(
+  t,
+  'a chmod by the other name, and the host that copies dies before it looks at that',
+  { ...options, root: true },
+  async (t, m) => {
+    const ready = m.a.faults.pause('copyup.ready');
+    const writer = m.a.run(APPEND);
+    const copied = await ready();
+    m.a.faults.kill('copyup.published');
+    const changer = m.b.run('chmod 600 b/f');
+    await until('the change of the source', () => (statSync(`${m.lower[0]}/b/f`).mode & 0o777) === 0o600);
+    copied.go();
+    t.equal(await changer, 'ok');
+    await m.ended();
+    await writer;
+    m.a.faults.clear();
+    for (const name of ['a/f', 'b/f']) t.equal(statSync(`${m.b.mnt}/${name}`).mode & 0o777, 0o600, name);
+    await m.remount();
+    for (const name of ['b/f', 'a/f']) t.equal(statSync(`${m.mnt}/${name}`).mode & 0o777, 0o600, name);
+    t.equal(await m.b.run('rm a/f b/f'), 'ok');
+  },
+);
+
+await hostsTest(t, 'a link by the other name, before the copy has its name', options, async (t, m) => {
+  const ready = m.a.faults.pause('copyup.ready');
+  const writer = m.a.run(APPEND);
+  const copied = await ready();
+  const linker = m.b.run('ln b/f c/f');
+  await until('the link of the source', () => existsSync(`${m.lower[0]}/c/f`));
+  copied.go();
+  t.equal(await linker, 'ok');
+  t.equal(await writer, 'ok');
+  for (const name of ['a/f', 'b/f', 'c/f']) {
+    t.equal(statSync(`${m.mnt}/${name}`).nlink, 3, name);
+    t.equal(readFileSync(`${m.mnt}/${name}`, 'utf8'), 'old\nmore\n', name);
+  }
+});
