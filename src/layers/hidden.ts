@@ -8,6 +8,7 @@ import type { CString } from '../sys/cstring.ts';
 import { close } from '../sys/fd.ts';
 import { renameat2, statx, unlinkat } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
+import { MOVED, untilFound } from './again.ts';
 import type { FileSystem } from './filesystem.ts';
 import { removeHiddenName } from './linkindex.ts';
 import { liveSide } from './livesides.ts';
@@ -72,13 +73,17 @@ export function mayRemoveFor(fs: FileSystem, parent: NodeId, hidden: Stat): bool
 }
 
 /** Removes whatever has the name in one layer. @returns 0 also when nothing has it, -ENOTEMPTY for a directory that is not empty. */
-function removeEntry(fs: FileSystem, layer: number, dir: number, name: CString): number {
+const removeEntry = (fs: FileSystem, layer: number, dir: number, name: CString): number =>
+  untilFound(() => removeFound(fs, layer, dir, name));
+
+/** @returns as `removeEntry`; or `MOVED` when it has gone, or something else has come in its place */
+function removeFound(fs: FileSystem, layer: number, dir: number, name: CString): number {
   const found = statx(dir, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS | STATX_BTIME, stat);
   if (found < 0) return found === -ENOENT ? 0 : found;
   const result = stat.isDirectory
     ? unlinkat(dir, name, AT_REMOVEDIR)
     : removeHiddenName(fs, dir, name, layer, stat);
-  if (result === -ENOENT) return 0;
+  if (result === -ENOENT) return MOVED;
   return stat.isDirectory && result === -EEXIST ? -ENOTEMPTY : result;
 }
 

@@ -165,7 +165,7 @@ export function dropName(fs: FileSystem, dir: number, name: CString, layer: numb
   return Math.min(result, settle(fs, layer, key));
 }
 
-/** As `keep`, of this very file: whatever else has come to have the name is let go of again. @returns 0, -ENOENT, or a negative errno. */
+/** Keeps this very file in our own directory of its layer: whatever else has come to have the name is let go of again. @returns 0, -ENOENT, or a negative errno. */
 function keepSame(
   fs: FileSystem,
   dir: number,
@@ -176,6 +176,7 @@ function keepSame(
 ): number {
   const links = openPrivateOf(fs, layer, 'links');
   if (links < 0) return links;
+  reach('link.keeping');
   const linked = linkat(dir, name, links, cstring(key), 0);
   reach('link.kept');
   const result = linked < 0 && linked !== -EEXIST ? linked : statSame(links, cstring(key), source);
@@ -209,15 +210,15 @@ export function settleGone(fs: FileSystem, layer: number, source: Stat): number 
   return copied === 1 ? fs.caller.asDaemon(() => settle(fs, layer, keyOf(layer, source))) : copied;
 }
 
-/** Before a lower name that something above hides is moved: where its file has a copy, the index must go on knowing that. */
+/** Before a lower name that something above hides is moved: where its file has a copy, the index must go on knowing that. @returns as `keepSame` */
 export function keepLinked(fs: FileSystem, dir: number, name: CString, layer: number, stat: Stat): number {
   if (!isLinked(stat)) return 0;
   const key = keyOf(layer, stat);
   const known = statKey(fs, UPPER, key);
-  return known === -ENOENT ? 0 : known < 0 ? known : keep(fs, dir, name, layer, key);
+  return known === -ENOENT ? 0 : known < 0 ? known : keepSame(fs, dir, name, layer, key, stat);
 }
 
-/** unlinkat(2), by the caller, of a lower name that something above hides: where its file has a copy, that has one name less. */
+/** unlinkat(2), by the caller, of a lower name that something above hides: where its file has a copy, that has one name less. @returns 0, -ENOENT when the name is not the file's, or a negative errno */
 export function removeHiddenName(
   fs: FileSystem,
   dir: number,
@@ -226,20 +227,9 @@ export function removeHiddenName(
   stat: Stat,
 ): number {
   if (!isLinked(stat)) return unlinkat(dir, name, 0);
-  const key = keyOf(layer, stat);
-  const known = fs.caller.asDaemon(() => statKey(fs, UPPER, key));
-  if (known < 0 && known !== -ENOENT) return known;
-  const kept = known < 0 ? 0 : fs.caller.asDaemon(() => keep(fs, dir, name, layer, key));
+  const kept = fs.caller.asDaemon(() => keepLinked(fs, dir, name, layer, stat));
   if (kept < 0) return kept;
   const removed = unlinkat(dir, name, 0);
   // Known or not: it may have come up by another name since.
-  return removed < 0 ? removed : fs.caller.asDaemon(() => settle(fs, layer, key));
-}
-
-function keep(fs: FileSystem, dir: number, name: CString, layer: number, key: string): number {
-  const links = openPrivateOf(fs, layer, 'links');
-  if (links < 0) return links;
-  const linked = linkat(dir, name, links, cstring(key), 0);
-  close(links);
-  return linked === -EEXIST ? 0 : linked;
+  return removed < 0 ? removed : fs.caller.asDaemon(() => settle(fs, layer, keyOf(layer, stat)));
 }

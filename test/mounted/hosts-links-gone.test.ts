@@ -1,7 +1,7 @@
 // A file with several names in the old storage, one of which a host has found there, to remove or replace it, before another host brings the file up
 // by a second one: what goes is a name of the copy by then, and the count of the others is right. Also where the other host dies.
 
-import { existsSync, linkSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import t, { type Test } from 'tap';
 import { type Hosts, hostsTest, list } from './hosts.ts';
 import { until, whereIs } from './support.ts';
@@ -110,3 +110,31 @@ await hostsTest(t, 'a link by the other name, before the copy has its name', opt
     t.equal(readFileSync(`${m.mnt}/${name}`, 'utf8'), 'old\nmore\n', name);
   }
 });
+
+await hostsTest(
+  t,
+  'another file in the place of a hidden name, which is kept for the index at that moment',
+  {
+    ...options,
+    prepare: (m) => {
+      prepare(m);
+      mkdirSync(`${m.upper}/b`);
+      writeFileSync(`${m.upper}/b/f`, 'new\n');
+    },
+  },
+  async (t, m) => {
+    const durable = m.a.faults.pause('copyup.durable');
+    const writer = m.a.run(APPEND);
+    const copied = await durable();
+    const keeping = m.b.faults.pause('link.keeping');
+    const remover = m.b.run('rm b/f');
+    const found = await keeping();
+    renameSync(`${m.lower[0]}/b/x`, `${m.lower[0]}/b/f`);
+    found.go();
+    t.equal(await remover, 'ok');
+    t.equal(whereIs(m, 'b/f'), '', 'nothing that was hidden appears');
+    copied.go();
+    t.equal(await writer, 'ok');
+    checkAlone(t, m, m.mnt);
+  },
+);
