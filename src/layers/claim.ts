@@ -71,14 +71,15 @@ export function claim(
 }
 
 /**
- * For a mount that changes nothing, and so has made no directory of ours: whether another mount has made one since, which is believed from now
- * on as at the start. Call it as the daemon.
+ * For a mount that has made no directory of ours, since it changes nothing or has not needed one: whether another mount has made one since, which is
+ * believed from now on as at the start. Call it as the daemon.
  */
-export function claimLate({ fd, ours }: LayerSetup): boolean {
+export function claimLate({ fd, ours }: LayerSetup, readOnly: boolean): boolean {
   if (statx(fd, EMPTY, AT_EMPTY_PATH, STATX_BASIC_STATS, root) < 0) return false;
   if (statx(ours, EMPTY, AT_EMPTY_PATH, STATX_BASIC_STATS, found) === 0 && isOnLayer()) return false;
   const made = openSide(fd, NAME, found);
-  const claimed = made >= 0 && faultOf(made) === undefined && dup3(made, ours, O_CLOEXEC) >= 0;
+  const believed = made >= 0 && faultOf(made) === undefined && (readOnly || isOurs(found));
+  const claimed = believed && dup3(made, ours, O_CLOEXEC) >= 0;
   if (made >= 0) close(made);
   return claimed;
 }

@@ -26,6 +26,7 @@ export type FaultPoint =
   | 'link.found'
   | 'link.taken'
   | 'link.durable'
+  | 'link.keeping'
   | 'link.kept'
   | 'link.gone'
   | 'link.dropped'

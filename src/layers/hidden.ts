@@ -8,6 +8,7 @@ import type { CString } from '../sys/cstring.ts';
 import { close } from '../sys/fd.ts';
 import { renameat2, statx, unlinkat } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
+import { MOVED, untilFound } from './again.ts';
 import type { FileSystem } from './filesystem.ts';
 import { removeHiddenName } from './linkindex.ts';
 import { liveSide } from './livesides.ts';
@@ -73,14 +74,18 @@ export function mayRemoveFor(fs: FileSystem, parent: NodeId, hidden: Stat): bool
 }
 
 /** Removes whatever has the name in one layer. @returns 0 also when nothing has it, -ENOTEMPTY for a directory that is not empty. */
-function removeEntry(fs: FileSystem, parent: NodeId, name: CString, layer: number, dir: number): number {
+const removeEntry = (fs: FileSystem, parent: NodeId, name: CString, layer: number, dir: number): number =>
+  untilFound(() => removeFound(fs, parent, name, layer, dir));
+
+/** @returns as `removeEntry`; or `MOVED` when it has gone, or something else has come in its place */
+function removeFound(fs: FileSystem, parent: NodeId, name: CString, layer: number, dir: number): number {
   const found = statx(dir, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS | STATX_BTIME, stat);
   if (found < 0) return found === -ENOENT ? 0 : found;
   if (!stat.isDirectory) voidMarks(fs, layer, stat, parent, name);
   const result = stat.isDirectory
     ? unlinkat(dir, name, AT_REMOVEDIR)
     : removeHiddenName(fs, dir, name, layer, stat);
-  if (result === -ENOENT) return 0;
+  if (result === -ENOENT) return MOVED;
   return stat.isDirectory && result === -EEXIST ? -ENOTEMPTY : result;
 }
 

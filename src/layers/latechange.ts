@@ -9,9 +9,10 @@ import { Stat } from '../sys/stat.ts';
 import type { FileSystem } from './filesystem.ts';
 import { STATE_MASK } from './identity.ts';
 import { lateCopy } from './latecopy.ts';
-import { isCopied, keyOf, namesBelow } from './linkindex.ts';
+import { isCopied, isLinked, keyOf, namesBelow } from './linkindex.ts';
 import { newPlace, type Place, place } from './locate.ts';
 import { isExclusive, UPPER } from './setup.ts';
+import { WAIT } from './waitwhile.ts';
 
 const now = newPlace();
 const object = new Stat();
@@ -30,13 +31,22 @@ export function lateChange(
   names: number,
 ): number {
   if (layer === UPPER || isExclusive(fs.policy)) return 0;
-  const late = lateCopy(fs, layer, source, ref.parent, ref.bytes);
+  const late = lateCopy(fs, layer, source, ref.parent, ref.bytes, () => notKnown(fs, layer, source));
   if (late !== 0) return late < 0 ? late : -ESTALE;
   const found = place(fs, node, now);
   if (found === -ESTALE) return isBelow(fs, layer, fd, names);
   if (found < 0) return found;
   // Whichever object it shows by now: a thread of ours that looked the name up may have given it to the copy, and the node too.
   return now.layer === UPPER ? -ESTALE : 0;
+}
+
+/**
+ * A copy of a file with several names is coming under another one. Its maker sees the change when that has its name, unless he dies before; so he
+ * is waited for until this name, too, can be found to be the copy's. @returns `WAIT`, 0 or a negative errno
+ */
+function notKnown(fs: FileSystem, layer: number, source: Stat): number {
+  const copied = isLinked(source) ? isCopied(fs, layer, source) : 1;
+  return copied === 0 ? WAIT : Math.min(copied, 0);
 }
 
 /** The name that it was found by has gone: renamed below, the object has another one; removed, or brought up and renamed or removed since, none. */

@@ -30,8 +30,16 @@ const copy = new Stat();
 /**
  * When `source` has lost its name in a lower layer. @returns 1 when a copy of it has the name on the upper layer, `copy` its attributes; 0 when
  * none has, and none is coming; -EINTR, or the errno of a layer that cannot be asked
+ * @param elsewhere asked when a copy is about to get another name of the file's: `WAIT` as long as that is of concern
  */
-export function lateCopy(fs: FileSystem, layer: number, source: Stat, parent: NodeId, name: CString): number {
+export function lateCopy(
+  fs: FileSystem,
+  layer: number,
+  source: Stat,
+  parent: NodeId,
+  name: CString,
+  elsewhere: () => number = () => NONE,
+): number {
   if (layer === UPPER || isExclusive(fs.policy)) return NONE;
   const ours = oursOf(fs, UPPER);
   const mark = slotPath(publishMarkOf(layer, source));
@@ -40,8 +48,8 @@ export function lateCopy(fs: FileSystem, layer: number, source: Stat, parent: No
     if (found !== 1) return found;
     const publication = fs.caller.asDaemon(() => readPublication(ours, mark));
     if (typeof publication !== 'object') return publication === -ENOENT ? NONE : (publication ?? WAIT);
-    // It has been renamed since it was copied, and the copy is no concern of this name's.
-    if (!isSameSpot(publication.spot, spotOf(fs, parent, name))) return NONE;
+    // It has another name, or has been renamed since it was copied, and the copy is no concern of this name's.
+    if (!isSameSpot(publication.spot, spotOf(fs, parent, name))) return elsewhere();
     refreshSides(fs, parent);
     const dir = side(fs, parent, UPPER);
     const there = dir < 0 ? dir : statx(dir, name, AT_SYMLINK_NOFOLLOW, STATE_MASK, copy);

@@ -34,7 +34,7 @@ import {
 } from './linkentries.ts';
 import { openPrivateOf, oursOf } from './private.ts';
 import { quietly } from './quietly.ts';
-import { type LayerSetup, UPPER } from './setup.ts';
+import { isExclusive, type LayerSetup, UPPER } from './setup.ts';
 import { statSame, takeAway } from './takeaway.ts';
 import type { Temporary } from './temporary.ts';
 
@@ -60,8 +60,10 @@ const seen = new Stat();
 // first there is no index, and nothing can enter it; the second was an entry.
 export function statKey(fs: FileSystem, layer: number, key: string): number {
   const found = statx(oursOf(fs, layer), keyPath(key), AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, seen);
-  if (found === -ENOENT && fs.policy.readOnly && claimLate(fs.layers[layer] as LayerSetup))
-    return statKey(fs, layer, key);
+  // Our directory in a lower layer is made when it is needed, by whichever host is the first to.
+  const { readOnly } = fs.policy;
+  const mayBeNew = found === -ENOENT && (readOnly || layer !== UPPER);
+  if (mayBeNew && claimLate(fs.layers[layer] as LayerSetup, readOnly)) return statKey(fs, layer, key);
   if (found < 0) return found === -ENOTDIR ? -ENOENT : found;
   return seen.isDirectory === (layer === UPPER) ? 0 : -EIO;
 }
@@ -195,7 +197,7 @@ export function dropName(fs: FileSystem, dir: number, name: CString, layer: numb
   return Math.min(result, settle(fs, layer, key));
 }
 
-/** As `keep`, of this very file: whatever else has come to have the name is let go of again. @returns 0, -ENOENT, or a negative errno. */
+/** Keeps this very file in our own directory of its layer: whatever else has come to have the name is let go of again. @returns 0, -ENOENT, or a negative errno. */
 function keepSame(
   fs: FileSystem,
   dir: number,
@@ -206,6 +208,7 @@ function keepSame(
 ): number {
   const links = openPrivateOf(fs, layer, 'links');
   if (links < 0) return links;
+  reach('link.keeping');
   const linked = linkat(dir, name, links, cstring(key), 0);
   reach('link.kept');
   const result = linked < 0 && linked !== -EEXIST ? linked : statSame(links, cstring(key), source);
@@ -229,15 +232,25 @@ function settle(fs: FileSystem, layer: number, key: string): number {
   return result === -ENOENT ? 0 : result;
 }
 
-/** Before a lower name that something above hides is moved: where its file has a copy, the index must go on knowing that. */
+/**
+ * After a name that was shown has gone in a lower layer: another host may have brought the file up by another name since this one was found.
+ * @param source what it was found to be. @returns 0 or a negative errno, never -ENOENT
+ */
+export function settleGone(fs: FileSystem, layer: number, source: Stat): number {
+  if (layer === UPPER || !isLinked(source) || isExclusive(fs.policy)) return 0;
+  const copied = isCopied(fs, layer, source);
+  return copied === 1 ? fs.caller.asDaemon(() => settle(fs, layer, keyOf(layer, source))) : copied;
+}
+
+/** Before a lower name that something above hides is moved: where its file has a copy, the index must go on knowing that. @returns as `keepSame` */
 export function keepLinked(fs: FileSystem, dir: number, name: CString, layer: number, stat: Stat): number {
   if (!isLinked(stat)) return 0;
   const key = keyOf(layer, stat);
   const known = statKey(fs, UPPER, key);
-  return known === -ENOENT ? 0 : known < 0 ? known : keep(fs, dir, name, layer, key);
+  return known === -ENOENT ? 0 : known < 0 ? known : keepSame(fs, dir, name, layer, key, stat);
 }
 
-/** unlinkat(2), by the caller, of a lower name that something above hides: where its file has a copy, that has one name less. */
+/** unlinkat(2), by the caller, of a lower name that something above hides: where its file has a copy, that has one name less. @returns 0, -ENOENT when the name is not the file's, or a negative errno */
 export function removeHiddenName(
   fs: FileSystem,
   dir: number,
@@ -246,20 +259,9 @@ export function removeHiddenName(
   stat: Stat,
 ): number {
   if (!isLinked(stat)) return unlinkat(dir, name, 0);
-  const key = keyOf(layer, stat);
-  const known = fs.caller.asDaemon(() => statKey(fs, UPPER, key));
-  if (known < 0 && known !== -ENOENT) return known;
-  const kept = known < 0 ? 0 : fs.caller.asDaemon(() => keep(fs, dir, name, layer, key));
+  const kept = fs.caller.asDaemon(() => keepLinked(fs, dir, name, layer, stat));
   if (kept < 0) return kept;
   const removed = unlinkat(dir, name, 0);
   // Known or not: it may have come up by another name since.
-  return removed < 0 ? removed : fs.caller.asDaemon(() => settle(fs, layer, key));
-}
-
-function keep(fs: FileSystem, dir: number, name: CString, layer: number, key: string): number {
-  const links = openPrivateOf(fs, layer, 'links');
-  if (links < 0) return links;
-  const linked = linkat(dir, name, links, cstring(key), 0);
-  close(links);
-  return linked === -EEXIST ? 0 : linked;
+  return removed < 0 ? removed : fs.caller.asDaemon(() => settle(fs, layer, keyOf(layer, stat)));
 }

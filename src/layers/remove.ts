@@ -16,6 +16,7 @@ import { close, openat } from '../sys/fd.ts';
 import { statx, unlinkat } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
 import { MOVED, untilFound } from './again.ts';
+import { findCovering } from './covering.ts';
 import { isEmpty } from './empty.ts';
 import { reach } from './faultpoint.ts';
 import type { FileSystem } from './filesystem.ts';
@@ -24,8 +25,10 @@ import { removeHidden } from './hidden.ts';
 import { HiddenAside } from './hiddenaside.ts';
 import { begin, recordDeleted } from './journal.ts';
 import { removeLateCopy } from './latecopy.ts';
+import { isCopied, isLinked, settleGone } from './linkindex.ts';
 import { isSameObject, locate } from './locate.ts';
 import { lockNode } from './locking.ts';
+import { isExclusive, UPPER } from './setup.ts';
 import { side } from './sides.ts';
 import { touch } from './touch.ts';
 
@@ -65,7 +68,7 @@ function unlinkIn(fs: FileSystem, parent: NodeId, name: CString, layer: number):
   reach('remove.hidden');
   // Taken before the name goes: fstat, fchmod and the like on files that stay open arrive without a handle.
   const pin = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-  const result = unlinkat(dir, name, 0);
+  const result = seeAgain(fs, parent, name, layer) || unlinkat(dir, name, 0);
   // What another host has taken away meanwhile was what users saw, and shall not come back either.
   if (result === 0 || result === -ENOENT) hidden.discard();
   else hidden.putBack();
@@ -77,7 +80,20 @@ function unlinkIn(fs: FileSystem, parent: NodeId, name: CString, layer: number):
   const late = removeLateCopy(fs, layer, visible, parent, name);
   forgetName(fs, parent, name, layer, visible, pin);
   touch(fs, parent, layer);
-  return late === -EINTR ? 0 : late;
+  const settled = settleGone(fs, layer, visible);
+  return late === 0 || late === -EINTR ? settled : late;
+}
+
+/**
+ * Another host may have brought the file up by another name since this one was found, and given this one to the copy: what is below is the source
+ * that it is about to remove, and if it dies before it has seen that somebody else did, the name that users see would stay.
+ * @returns 0, `MOVED`, or the errno of a layer that cannot be asked
+ */
+function seeAgain(fs: FileSystem, parent: NodeId, name: CString, layer: number): number {
+  if (layer === UPPER || !isLinked(visible) || isExclusive(fs.policy)) return 0;
+  const copied = isCopied(fs, layer, visible);
+  const covered = copied === 1 ? findCovering(fs, layer, parent, name) : copied;
+  return covered > 0 ? MOVED : covered;
 }
 
 /**

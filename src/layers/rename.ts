@@ -3,21 +3,14 @@
 
 import { EEXIST, EINTR, EINVAL, EISDIR, ENOENT, ENOTDIR, EPERM, EROFS, EXDEV } from '../../protocol/errno.ts';
 import type { NodeId } from '../../protocol/types.ts';
-import {
-  AT_SYMLINK_NOFOLLOW,
-  O_CLOEXEC,
-  O_NOFOLLOW,
-  O_PATH,
-  RENAME_EXCHANGE,
-  RENAME_NOREPLACE,
-  STATX_BASIC_STATS,
-} from '../sys/constants.ts';
+import { O_CLOEXEC, O_NOFOLLOW, O_PATH, RENAME_EXCHANGE, RENAME_NOREPLACE } from '../sys/constants.ts';
 import type { CString } from '../sys/cstring.ts';
 import { close, openat } from '../sys/fd.ts';
-import { renameat2, statx } from '../sys/path.ts';
+import { renameat2 } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
 import { MOVED, untilFound } from './again.ts';
 import { bringUp, type End } from './bringup.ts';
+import { findCovering } from './covering.ts';
 import { isRefused } from './either.ts';
 import { exchange } from './exchange.ts';
 import { reach } from './faultpoint.ts';
@@ -38,8 +31,8 @@ import { isPrivate } from './private.ts';
 import { forgetName } from './remove.ts';
 import { renameDirectory } from './renamedir.ts';
 import { UPPER } from './setup.ts';
-import { refreshSides, side } from './sides.ts';
-import { dropOldTargets, supersedes, syncContent } from './supersede.ts';
+import { side } from './sides.ts';
+import { dropOldTargets, settleTarget, supersedes, syncContent } from './supersede.ts';
 import { reportTorn } from './torn.ts';
 import { touch } from './touch.ts';
 
@@ -190,29 +183,18 @@ function moveWithin(
  */
 function checkShown(fs: FileSystem, layer: number, from: End, dir: number, to: End, target: number): number {
   if (layer === UPPER) return 0;
-  if (to.layer === layer) lateCopy(fs, layer, to.stat, to.parent, to.name);
+  if (to.layer === layer) {
+    lateCopy(fs, layer, to.stat, to.parent, to.name);
+    settleTarget(fs, to);
+  }
   const copied = lateCopy(fs, layer, from.stat, from.parent, from.name);
-  const inTheWay = copied === 0 || copied === -EINTR ? findCovering(fs, layer, to) : copied;
+  const inTheWay = copied === 0 || copied === -EINTR ? findCovering(fs, layer, to.parent, to.name) : copied;
   if (inTheWay === 0) return 0;
   const back = renameIn(target, to.name, dir, from.name, RENAME_NOREPLACE);
   if (back === 0) return inTheWay < 0 ? inTheWay : MOVED;
   reportTorn(fs, layer, from.name, to.name, back);
   return 0;
 }
-
-/** @returns 1 when a layer above `layer` has the name, 0 when none has, or the errno of the first that cannot be asked. */
-function findCovering(fs: FileSystem, layer: number, { parent, name }: End): number {
-  refreshSides(fs, parent);
-  for (let above = 0; above < layer; above++) {
-    const dir = side(fs, parent, above);
-    if (dir === -ENOENT) continue;
-    const found = dir < 0 ? dir : statx(dir, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, covering);
-    if (found !== -ENOENT) return found === 0 ? 1 : found;
-  }
-  return 0;
-}
-
-const covering = new Stat();
 
 // Another host may have taken the name since it was found free, so the layer decides; some (NFS, GlusterFS) know no flags.
 function renameIn(from: number, name: CString, to: number, newName: CString, flags: number): number {

@@ -22,6 +22,7 @@ import { syncSide } from './durable.ts';
 import { asEither } from './either.ts';
 import type { FileSystem } from './filesystem.ts';
 import { removeHidden } from './hidden.ts';
+import { settleGone } from './linkindex.ts';
 import { syncFile } from './sync.ts';
 import { unterminated } from './xattrpolicy.ts';
 
@@ -60,7 +61,14 @@ export function dropOldTargets(fs: FileSystem, layer: number, to: End, isContent
   let result = isContentDurable ? 0 : -EACCES;
   if (result === 0 && supersedes(layer, to)) result = syncSide(fs, to.parent, layer);
   if (result === 0) result = removeHidden(fs, to.parent, to.name, layer);
-  if (result < 0) {
-    fs.log.warn('hidden_copy_kept', { name: unterminated(to.name), error: errnoName(-result) });
-  }
+  reportKept(fs, to, result);
+}
+
+/** After a rename within the target's own lower layer: the other names of the old target may have a copy by now, which has one name less. */
+export function settleTarget(fs: FileSystem, to: End): void {
+  reportKept(fs, to, settleGone(fs, to.layer, to.stat));
+}
+
+function reportKept(fs: FileSystem, to: End, result: number): void {
+  if (result < 0) fs.log.warn('hidden_copy_kept', { name: unterminated(to.name), error: errnoName(-result) });
 }
