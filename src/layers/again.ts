@@ -9,11 +9,14 @@ export const MOVED = -10_001;
 /** Two hosts that take turns with one name for longer than this must be told something. */
 const ATTEMPTS = 8;
 
-/** @param attempt finds an object and does something with it; `MOVED` has it called again. @returns what it answers, or -ENOENT. */
-export function untilFound(attempt: () => number): number {
+/**
+ * @param attempt finds an object and does something with it; `MOVED` has it called again.
+ * @returns what it answers, or `otherwise` when that is `MOVED` each time
+ */
+export function untilFound(attempt: () => number, otherwise = -ENOENT): number {
   for (let i = 0; i < ATTEMPTS; i++) {
     const result = attempt();
     if (result !== MOVED) return result;
   }
-  return -ENOENT;
+  return otherwise;
 }

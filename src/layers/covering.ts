@@ -7,13 +7,14 @@ import type { CString } from '../sys/cstring.ts';
 import { statx } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
 import type { FileSystem } from './filesystem.ts';
+import { UPPER } from './setup.ts';
 import { refreshSides, side } from './sides.ts';
 
 const covering = new Stat();
 
 /** @returns 1 when a layer above `layer` has the name, 0 when none has, or the errno of the first that cannot be asked. */
 export function findCovering(fs: FileSystem, layer: number, parent: NodeId, name: CString): number {
-  refreshSides(fs, parent);
+  if (layer > UPPER) refreshSides(fs, parent);
   for (let above = 0; above < layer; above++) {
     const dir = side(fs, parent, above);
     if (dir === -ENOENT) continue;

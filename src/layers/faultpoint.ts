@@ -38,6 +38,8 @@ export type FaultPoint =
   | 'rename.hidden'
   | 'rename.renamed'
   | 'rename.moved'
+  | 'make.room'
+  | 'make.made'
   | 'mirror.named'
   | 'mirror.ready'
   | 'mirror.made'

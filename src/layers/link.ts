@@ -17,6 +17,7 @@ import { linkat, procPath, statx, unlinkat } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
 import { copyUp } from './copyup.ts';
 import { asEither } from './either.ts';
+import { isElsewhere, unmake } from './elsewhere.ts';
 import { reach } from './faultpoint.ts';
 import type { FileSystem } from './filesystem.ts';
 import { isGuarded, mayGrow } from './guardflags.ts';
@@ -24,14 +25,14 @@ import { STATE_MASK } from './identity.ts';
 import { lateChange } from './latechange.ts';
 import { removeHiddenName } from './linkindex.ts';
 import { liveSide } from './livesides.ts';
-import { anyDescriptor, attributes, findIn, locate, newPlace, openObject, placeItself } from './locate.ts';
+import { anyDescriptor, attributes, locate, newPlace, openObject, placeItself } from './locate.ts';
 import { lockNode } from './locking.ts';
 import { intern } from './lookup.ts';
 import { writableSide } from './make.ts';
 import { mayChangeMetadata } from './permission.ts';
 import { isPrivate } from './private.ts';
-import { isExclusive, UPPER } from './setup.ts';
-import { refreshSides, side } from './sides.ts';
+import { UPPER } from './setup.ts';
+import { side } from './sides.ts';
 import { takeAway } from './takeaway.ts';
 import { touch } from './touch.ts';
 
@@ -122,7 +123,7 @@ function unlessLate(
   if (linked !== 0 && linked !== -ENOENT) return linked;
   const late = lateChange(fs, node, at, source, fd, linked === 0 ? 1 : 0);
   if (linked !== 0) return late === 0 ? linked : late;
-  const wrong = late || isElsewhere(fs, parent, name, at.layer);
+  const wrong = late || isElsewhere(fs, parent, name, [at.layer]);
   if (wrong === 0) return 0;
   const made = new Stat();
   const remove = (from: number, its: CString) =>
@@ -137,19 +138,9 @@ function unlessLate(
   return taken < 0 ? taken : wrong;
 }
 
-/** Whether another layer has the name as well. Who looks after his own link sees the one that was there before it. @returns 0, -EEXIST or a negative errno */
-function isElsewhere(fs: FileSystem, parent: NodeId, name: CString, layer: number): number {
-  if (isExclusive(fs.policy)) return 0;
-  if (layer !== UPPER) refreshSides(fs, parent);
-  for (let other = 0; other < fs.layers.length; other++) {
-    const found = other === layer ? -ENOENT : findIn(fs, parent, name, other, there);
-    if (found !== -ENOENT) return found === 0 ? -EEXIST : found;
-  }
-  return 0;
-}
-
 /**
- * A file without a name can get one as long as it has never been without links to the layer (O_TMPFILE); the layer decides.
+ * A file without a name can get one as long as it has never been without links to the layer (O_TMPFILE); the layer decides. So one that is taken
+ * back cannot get another name.
  * @returns the upper layer; -ESTALE for an old file, whose other names the kernel may know; or a negative errno
  */
 function linkNameless(fs: FileSystem, node: NodeId, parent: NodeId, name: CString): number {
@@ -158,6 +149,12 @@ function linkNameless(fs: FileSystem, node: NodeId, parent: NodeId, name: CStrin
   if (fd < 0) return fd;
   const dir = writableSide(fs, parent);
   if (dir < 0) return dir;
+  reach('link.opened');
   const result = linkat(AT_FDCWD, procPath(fd), dir, name, AT_SYMLINK_FOLLOW);
-  return result < 0 ? result : UPPER;
+  const wrong = result || isElsewhere(fs, parent, name, [UPPER]);
+  if (wrong === 0 || result < 0) return wrong || UPPER;
+  const made = new Stat();
+  const taken = statx(fd, EMPTY, AT_EMPTY_PATH, STATE_MASK, made) || unmake(fs, dir, name, made);
+  // Somebody else has renamed or deleted it by now.
+  return taken === -ENOENT ? UPPER : taken || wrong;
 }

@@ -7,6 +7,9 @@ import { AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, STATX_BTIME } from '../sys/cons
 import type { CString } from '../sys/cstring.ts';
 import { mkdirat, mknodat, statx, symlinkat } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
+import { MOVED, untilFound } from './again.ts';
+import { isElsewhere, unmake } from './elsewhere.ts';
+import { reach } from './faultpoint.ts';
 import type { FileSystem } from './filesystem.ts';
 import { mayGrow } from './guardflags.ts';
 import { locateBelow } from './locate.ts';
@@ -31,7 +34,9 @@ export function roomFor(fs: FileSystem, parent: NodeId, name: CString): number {
   if (found >= 0) return -EEXIST;
   if (found !== -ENOENT) return found;
   const grows = mayGrow(fs, parent, UPPER + 1);
-  return grows < 0 ? grows : enterableSide(fs, parent);
+  const dir = grows < 0 ? grows : enterableSide(fs, parent);
+  reach('make.room');
+  return dir;
 }
 
 /** The upper side of a directory in which the caller may make entries; made if need be, after he has been checked. */
@@ -83,11 +88,31 @@ function make(
   umask: number,
   call: (dir: number) => number,
 ): number {
-  const dir = roomFor(fs, parent, name);
-  if (dir < 0) return dir;
-  fs.caller.mask(umask);
-  const made = call(dir);
-  if (made < 0) return made;
-  const result = statx(dir, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS | STATX_BTIME, fs.stat);
-  return result < 0 ? result : intern(fs, parent, name, UPPER, fs.stat);
+  const attempt = () => {
+    const dir = roomFor(fs, parent, name);
+    if (dir < 0) return dir;
+    fs.caller.mask(umask);
+    const made = call(dir);
+    if (made < 0) return made;
+    const result = statx(dir, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS | STATX_BTIME, fs.stat);
+    return result < 0 ? result : internMade(fs, parent, name, dir);
+  };
+  return untilFound(attempt, -EEXIST);
+}
+
+/**
+ * As `intern`, for what was just made on the upper layer, in `dir`, with its attributes in `fs.stat`. @returns `MOVED` when another host has given a
+ * lower layer's object the name meanwhile, and what was made is taken back: looked for again, that one is found
+ */
+export function internMade(fs: FileSystem, parent: NodeId, name: CString, dir: number): number {
+  reach('make.made');
+  const wrong = isElsewhere(fs, parent, name, [UPPER]);
+  if (wrong < 0) {
+    const made = new Stat();
+    made.copyFrom(fs.stat);
+    const taken = unmake(fs, dir, name, made);
+    // Somebody else has renamed it by now, say, or uses it: so it was there.
+    if (taken !== -ENOENT) return taken < 0 ? taken : wrong === -EEXIST ? MOVED : wrong;
+  }
+  return intern(fs, parent, name, UPPER, fs.stat);
 }

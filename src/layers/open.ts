@@ -28,6 +28,7 @@ import { type CString, EMPTY } from '../sys/cstring.ts';
 import { close, open, openat } from '../sys/fd.ts';
 import { procPath, statx } from '../sys/path.ts';
 import type { Stat } from '../sys/stat.ts';
+import { MOVED } from './again.ts';
 import { copyUp } from './copyup.ts';
 import type { FileSystem } from './filesystem.ts';
 import { awaitForeign } from './foreignlocks.ts';
@@ -36,8 +37,8 @@ import { FILE_HANDLE } from './handlekinds.ts';
 import { isLinked } from './linkindex.ts';
 import { anyDescriptor, isSameObject, newPlace, type Place, placeItself, placeKnown } from './locate.ts';
 import { lockNode } from './locking.ts';
-import { intern, lookup } from './lookup.ts';
-import { roomFor } from './make.ts';
+import { lookup } from './lookup.ts';
+import { internMade, roomFor } from './make.ts';
 import { openFound } from './openfound.ts';
 import { noteContent } from './pagecache.ts';
 import { lastToPass, letPass } from './passthrough.ts';
@@ -199,8 +200,8 @@ export function createFile(
       fs.caller.mask(umask);
       result = openat(dir, name, (flags & PASSED) | OURS | O_CREAT | O_EXCL, mode & 0o7777);
     }
-    if (result >= 0)
-      return enterCreated(fs, result, flags, out, () => intern(fs, parent, name, UPPER, fs.stat));
+    if (result >= 0) result = enterCreated(fs, result, flags, out, () => internMade(fs, parent, name, dir));
+    if (result === MOVED) continue;
     if (result !== -EEXIST || (flags & O_EXCL) !== 0) return result;
     const opened = openExisting(fs, parent, name, flags, out);
     if (opened !== -ENOENT) return opened;

@@ -11,7 +11,8 @@ import { Stat } from '../sys/stat.ts';
 import { MOVED, untilFound } from './again.ts';
 import { bringUp, type End } from './bringup.ts';
 import { findCovering } from './covering.ts';
-import { isRefused } from './either.ts';
+import { asEither, isRefused } from './either.ts';
+import { isElsewhere } from './elsewhere.ts';
 import { exchange } from './exchange.ts';
 import { reach } from './faultpoint.ts';
 import type { FileSystem } from './filesystem.ts';
@@ -170,30 +171,37 @@ function moveWithin(
   reach('rename.moved');
   if (to.layer >= 0) forgetName(fs, to.parent, to.name, to.layer, to.stat, pin);
   moveName(fs, from, to);
-  dropOldTargets(fs, layer, to, isOpen);
+  // Where nothing had the name, what has it further down by now was put there by another host, who finds ours.
+  if (to.layer >= 0) dropOldTargets(fs, layer, to, isOpen);
   touch(fs, from.parent, layer);
   if (to.parent !== from.parent) touch(fs, to.parent, layer);
   return 0;
 }
 
 /**
- * Another host may have put something in a higher layer since the names were looked for: what has just come would be hidden by a copy of the
- * old target, for one, and what has gone would be there again as a copy of itself. @returns 0, or, with the old name given back, `MOVED` or the
- * errno of a layer that cannot be asked.
+ * Another host may have put something in another layer since the names were looked for: what has just come would be hidden by a copy of the old
+ * target, for one, or would hide what must not be replaced, and what has gone would be there again as a copy of itself.
+ * @returns 0, or, with the old name given back, `MOVED` or the errno of a layer that cannot be asked.
  */
 function checkShown(fs: FileSystem, layer: number, from: End, dir: number, to: End, target: number): number {
-  if (layer === UPPER) return 0;
-  if (to.layer === layer) {
+  if (layer > UPPER && to.layer === layer) {
     lateCopy(fs, layer, to.stat, to.parent, to.name);
     settleTarget(fs, to);
   }
   const copied = lateCopy(fs, layer, from.stat, from.parent, from.name);
-  const inTheWay = copied === 0 || copied === -EINTR ? findCovering(fs, layer, to.parent, to.name) : copied;
+  const inTheWay = copied === 0 || copied === -EINTR ? findOther(fs, layer, to) : copied;
   if (inTheWay === 0) return 0;
-  const back = renameIn(target, to.name, dir, from.name, RENAME_NOREPLACE);
+  const back = asEither(fs, () => renameIn(target, to.name, dir, from.name, RENAME_NOREPLACE));
   if (back === 0) return inTheWay < 0 ? inTheWay : MOVED;
   reportTorn(fs, layer, from.name, to.name, back);
   return 0;
+}
+
+/** As `findCovering`. Where nothing had the name, nothing below may have it either: whether that can be replaced is to be asked first. */
+function findOther(fs: FileSystem, layer: number, to: End): number {
+  if (to.layer >= 0) return findCovering(fs, layer, to.parent, to.name);
+  const found = isElsewhere(fs, to.parent, to.name, [layer]);
+  return found === -EEXIST ? 1 : found;
 }
 
 // Another host may have taken the name since it was found free, so the layer decides; some (NFS, GlusterFS) know no flags.

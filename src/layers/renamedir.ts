@@ -11,6 +11,7 @@ import type { Announcement } from './announce.ts';
 import { announceMove, confirmMove } from './announcemove.ts';
 import type { End } from './bringup.ts';
 import { syncSides } from './durable.ts';
+import { isElsewhere } from './elsewhere.ts';
 import { isEmpty } from './empty.ts';
 import { reach } from './faultpoint.ts';
 import type { FileSystem } from './filesystem.ts';
@@ -84,7 +85,7 @@ function renameSides(
   let moved = cleared < 0 ? cleared : moveAll(fs, from, to, sides, steps, flags, intent);
   if (moved === TAKEN) return answerTaken(fs, from.name, to.name);
   if (moved === 0) {
-    moved = confirmMove(announced);
+    moved = confirmMove(announced) || confirmShown(fs, to, sides);
     if (moved < 0) moveBack(fs, from, to, sides);
   }
   if (moved < 0) aside.putBack();
@@ -100,6 +101,16 @@ function renameSides(
   moveName(fs, from, to);
   for (const parent of new Set([from.parent, to.parent])) touch(fs, parent, sides[0] as number);
   return 0;
+}
+
+/**
+ * Another host may have given the name to something else where this directory has no side, since it was found free: one of the two would be hidden.
+ * A directory there may be a side that has just been made. @returns 0, `MOVED` or the errno of a layer that cannot be asked: then it must move back.
+ */
+function confirmShown(fs: FileSystem, to: End, sides: readonly number[]): number {
+  if (to.layer >= 0) return 0;
+  const found = isElsewhere(fs, to.parent, to.name, sides, (other) => !other.isDirectory);
+  return found === -EEXIST ? MOVED : found;
 }
 
 /** The layers that have a directory, as far as its sides are known. */

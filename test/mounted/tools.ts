@@ -4,7 +4,7 @@ import { type SpawnSyncReturns, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { closeSync, lstatSync, openSync, readdirSync, readlinkSync, readSync } from 'node:fs';
 import { errnoName } from '../../protocol/errno.ts';
-import { AT_FDCWD, O_CLOEXEC, O_NOFOLLOW, O_PATH } from '../../src/sys/constants.ts';
+import { AT_FDCWD, O_CLOEXEC, O_NOFOLLOW, O_PATH, O_RDWR, O_TMPFILE } from '../../src/sys/constants.ts';
 import type { CString } from '../../src/sys/cstring.ts';
 import { close, openat } from '../../src/sys/fd.ts';
 import { procPath } from '../../src/sys/path.ts';
@@ -237,3 +237,11 @@ const RENAMEAT2 = process.arch === 'arm64' ? 276 : 316;
 
 /** A command that exchanges the two names it is given (RENAME_EXCHANGE). */
 export const EXCHANGE = `perl -e 'syscall(${RENAMEAT2}, -100, $ARGV[0], -100, $ARGV[1], 2) == 0 or die "exchange: $!\\n"'`;
+
+/** One that renames without replacing (RENAME_NOREPLACE). mv(1) does so too, but goes on without the flag. */
+export const RENAME_ANEW = `perl -e 'syscall(${RENAMEAT2}, -100, $ARGV[0], -100, $ARGV[1], 1) == 0 or die "rename: $!\\n"'`;
+
+const LINKAT = process.arch === 'arm64' ? 37 : 265;
+
+/** One that makes a file without a name in a directory (O_TMPFILE), and gives it one. */
+export const LINK_NAMELESS = `perl -e 'sysopen(my $f, $ARGV[0], ${O_TMPFILE | O_RDWR}) or die "open: $!\\n"; syscall(${LINKAT}, -100, "/proc/self/fd/" . fileno($f), -100, $ARGV[1], 0x400) == 0 or die "link: $!\\n"'`;
