@@ -32,14 +32,11 @@ import { oursOf } from './private.ts';
 import { quietly } from './quietly.ts';
 import { redirectHandles } from './redirect.ts';
 import { UPPER } from './setup.ts';
+import { spotOf } from './spot.ts';
 import { syncDirectory } from './sync.ts';
 import { takeBackLink, waitAgain } from './takeback.ts';
 import { adoptMarkOf } from './voidmarks.ts';
-import { WAIT, waitWhile } from './waitwhile.ts';
 import { unterminated } from './xattrpolicy.ts';
-
-/** How long another one who gives the same name is waited for, in milliseconds. */
-const PATIENCE_MS = 2000;
 
 /**
  * Gives a lower name the copy that its file has had already, and takes the name away from the lower layer.
@@ -63,13 +60,8 @@ export function adoptName(
   const upper = ensureSide(fs, parent, UPPER);
   if (upper < 0) return upper;
   // One at a time, and whoever takes the name from under its copy by then takes the mark away (voidmarks.ts).
-  const mark = adoptMarkOf(fs, layer, stat, parent, name);
-  const marked = fs.caller.asDaemon(() =>
-    waitWhile(fs, PATIENCE_MS, () => {
-      const set = markWorker(fs, mark);
-      return set === -EEXIST ? WAIT : set;
-    }),
-  );
+  const mark = adoptMarkOf(layer, stat, spotOf(fs, parent, name));
+  const marked = markWorker(fs, mark);
   if (marked === -EINTR) return marked;
   // What was found may be old: before there was a copy the file's names came and went in the lower layer alone.
   const current = new Stat();

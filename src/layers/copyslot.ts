@@ -7,7 +7,6 @@ import { createHash } from 'node:crypto';
 import { EEXIST, EINTR } from '../../protocol/errno.ts';
 import {
   AT_EMPTY_PATH,
-  AT_SYMLINK_NOFOLLOW,
   O_CLOEXEC,
   O_CREAT,
   O_EXCL,
@@ -27,7 +26,7 @@ import { isAppendOnly } from './guardflags.ts';
 import { identityAt, isLayerMark, type LayerMark, markOf, stateOf } from './identity.ts';
 import { isLinked } from './linkindex.ts';
 import type { Place } from './locate.ts';
-import { inodeText, setMark } from './marks.ts';
+import { inodeText, isMarkOf, setMark } from './marks.ts';
 import { openPrivateOf, oursOf, privateName } from './private.ts';
 import { type LayerSetup, UPPER } from './setup.ts';
 import { isSpot, type Spot, spotOf, textOf } from './spot.ts';
@@ -62,6 +61,8 @@ interface Slot {
   /** What leads to it. */
   mark: string | undefined;
 }
+
+const recordOf = (slot: Slot): CString => slotPath(textOf(slot.name));
 
 const slots = new WeakMap<FileSystem, Slot>();
 const kept = new WeakMap<FileSystem, Slot[]>();
@@ -103,7 +104,7 @@ function lead(fs: FileSystem, slot: Slot, mark: string, source: string): number 
   const path = slotPath(mark);
   let met = false;
   const set = waitWhile(fs, PATIENCE_MS, () => {
-    const result = setMark(ours, slotPath(textOf(slot.name)), path);
+    const result = setMark(ours, recordOf(slot), path);
     if (result !== -EEXIST) return result;
     const other = readPublication(ours, path);
     // Of a file that had the inode before, or has changed since: nobody waits for that.
@@ -156,25 +157,30 @@ export function isSaid(fs: FileSystem): boolean {
   return slot?.mark !== undefined && isMarked(fs, slot.mark);
 }
 
-/** Has a mark lead others to this worker, as long as it lives. Call it as the daemon. @returns 0, -EEXIST when it leads to another one, or a negative errno */
+/** Has a mark lead others to this worker, as long as it lives; whoever it leads to now is waited for. @returns 0, -EINTR, or another number: it is not set */
 export function markWorker(fs: FileSystem, mark: string): number {
-  const slot = slots.get(fs) ?? openSlot(fs);
-  return slot.fd < 0 ? slot.fd : setMark(oursOf(fs, UPPER), slotPath(textOf(slot.name)), slotPath(mark));
+  return fs.caller.asDaemon(() => {
+    const slot = slots.get(fs) ?? openSlot(fs);
+    if (slot.fd < 0) return slot.fd;
+    return waitWhile(fs, PATIENCE_MS, () => {
+      const set = setMark(oursOf(fs, UPPER), recordOf(slot), slotPath(mark));
+      return set === -EEXIST ? WAIT : set;
+    });
+  });
 }
 
 /** Whether a mark leads to this worker. */
 export function isMarked(fs: FileSystem, mark: string): boolean {
   const slot = slots.get(fs);
   if (slot === undefined) return false;
-  return fs.caller.asDaemon(() => {
-    const own = statx(slot.fd, EMPTY, AT_EMPTY_PATH, STATX_BASIC_STATS, said);
-    const found = statx(oursOf(fs, UPPER), slotPath(mark), AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, leading);
-    return own === 0 && found === 0 && leading.sameObject(said);
-  });
+  return fs.caller.asDaemon(
+    () =>
+      statx(slot.fd, EMPTY, AT_EMPTY_PATH, STATX_BASIC_STATS, record) === 0 &&
+      isMarkOf(oursOf(fs, UPPER), slotPath(mark), record),
+  );
 }
 
-const said = new Stat();
-const leading = new Stat();
+const record = new Stat();
 
 /** Takes a mark of this worker away. */
 export function unmarkWorker(fs: FileSystem, mark: string): void {
@@ -196,7 +202,7 @@ function settle(fs: FileSystem, slot: Slot): void {
 
 function removeSlot(fs: FileSystem, slot: Slot): void {
   takeMark(fs, slot);
-  fs.caller.asDaemon(() => unlinkat(oursOf(fs, UPPER), slotPath(textOf(slot.name)), 0));
+  fs.caller.asDaemon(() => unlinkat(oursOf(fs, UPPER), recordOf(slot), 0));
 }
 
 function openSlot(fs: FileSystem): Slot {
@@ -254,4 +260,4 @@ function unsealed(bytes: Uint8Array): string | undefined {
   return at > 0 && sumOf(text) === line.slice(0, at) ? text : undefined;
 }
 
-const sumOf = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 16);
+export const sumOf = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 16);

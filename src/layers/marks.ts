@@ -2,7 +2,7 @@
 // the mark has not, that has one link left, and says nothing any more.
 
 import { EACCES, EEXIST, ENOENT } from '../../protocol/errno.ts';
-import { AT_SYMLINK_NOFOLLOW, STATX_INO, STATX_NLINK } from '../sys/constants.ts';
+import { AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, STATX_INO, STATX_NLINK } from '../sys/constants.ts';
 import type { CString } from '../sys/cstring.ts';
 import { linkat, statx, unlinkat } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
@@ -27,6 +27,11 @@ export const STALE = 1;
 export function standing(dir: number, mark: CString): number {
   const found = statx(dir, mark, AT_SYMLINK_NOFOLLOW, STATX_INO | STATX_NLINK, stat);
   return found < 0 ? found : stat.nlink > 1 ? 2 : STALE;
+}
+
+/** Whether a mark is that of a record, which `record` tells the attributes of. */
+export function isMarkOf(dir: number, mark: CString, record: Stat): boolean {
+  return statx(dir, mark, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, stat) === 0 && stat.sameObject(record);
 }
 
 /**

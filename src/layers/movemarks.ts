@@ -9,14 +9,13 @@ import { type CString, cstring, EMPTY } from '../sys/cstring.ts';
 import { statx, unlinkat } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
 import type { FileSystem } from './filesystem.ts';
-import { inodeText, setMark, stands } from './marks.ts';
+import { inodeText, isMarkOf, setMark, stands } from './marks.ts';
 import { WAIT, waitWhile } from './waitwhile.ts';
 
 /** The name of a mark, in our folder of records. */
 export type MoveMark = string;
 
 const stat = new Stat();
-const marked = new Stat();
 
 /** @param name in `dir`, EMPTY for that itself. @returns the directory's mark, or a negative errno. */
 export function moveMarkOf(dir: number, name: CString): MoveMark | number {
@@ -45,8 +44,7 @@ export function removeMoveMarks(folder: number, record: CString, marks: readonly
   if (statx(folder, record, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, stat) < 0) return;
   for (const name of marks) {
     const mark = cstring(name);
-    const found = statx(folder, mark, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, marked);
-    if (found === 0 && marked.sameObject(stat)) unlinkat(folder, mark, 0);
+    if (isMarkOf(folder, mark, stat)) unlinkat(folder, mark, 0);
   }
 }
 

@@ -2,30 +2,20 @@
 // who has seen it there, and taken the source from under it to rename or remove the copy? Whatever has the name then is no concern of his,
 // although it may be the very same file. So the latter takes the mark of the former away first.
 
-import { createHash } from 'node:crypto';
 import type { NodeId } from '../../protocol/types.ts';
 import type { CString } from '../sys/cstring.ts';
 import { unlinkat } from '../sys/path.ts';
 import type { Stat } from '../sys/stat.ts';
-import { publishMarkOf, readPublication, slotPath } from './copyslot.ts';
+import { publishMarkOf, readPublication, slotPath, sumOf } from './copyslot.ts';
 import type { FileSystem } from './filesystem.ts';
 import { inodeText } from './marks.ts';
 import { oursOf } from './private.ts';
 import { isExclusive, UPPER } from './setup.ts';
-import { isSameSpot, spotOf } from './spot.ts';
+import { isSameSpot, type Spot, spotOf } from './spot.ts';
 
 /** The name of the mark of a further name of a lower file, while it is given to the copy (adoptname.ts). */
-export function adoptMarkOf(
-  fs: FileSystem,
-  layer: number,
-  source: Stat,
-  parent: NodeId,
-  name: CString,
-): string {
-  const spot = createHash('sha256')
-    .update(JSON.stringify(spotOf(fs, parent, name)))
-    .digest('hex');
-  return `adopting-${layer}-${inodeText(source)}-${spot.slice(0, 16)}`;
+export function adoptMarkOf(layer: number, source: Stat, spot: Spot): string {
+  return `adopting-${layer}-${inodeText(source)}-${sumOf(JSON.stringify(spot))}`;
 }
 
 /** Before `source`, which a name on the upper layer hides, is taken from under it. */
@@ -33,11 +23,10 @@ export function voidMarks(fs: FileSystem, layer: number, source: Stat, parent: N
   if (isExclusive(fs.policy)) return;
   const ours = oursOf(fs, UPPER);
   const publishing = slotPath(publishMarkOf(layer, source));
+  const spot = spotOf(fs, parent, name);
   fs.caller.asDaemon(() => {
     const publication = readPublication(ours, publishing);
-    const isOfName =
-      typeof publication === 'object' && isSameSpot(publication.spot, spotOf(fs, parent, name));
-    if (isOfName) unlinkat(ours, publishing, 0);
-    unlinkat(ours, slotPath(adoptMarkOf(fs, layer, source, parent, name)), 0);
+    if (typeof publication === 'object' && isSameSpot(publication.spot, spot)) unlinkat(ours, publishing, 0);
+    unlinkat(ours, slotPath(adoptMarkOf(layer, source, spot)), 0);
   });
 }
