@@ -21,7 +21,7 @@ const PROGRAMS: Program[] = [
   },
   {
     name: 'bonnie++',
-    script: `bonnie++ -d . -u "$(id -u):$(id -g)" -r 8 -s 16M:8k -n 1:20000:10:4 -q`,
+    script: `bonnie++ -d . -u "$(id -u):$(id -g)" -r 8 -s 16M:8k -f1 -n 1:20000:10:4 -q`,
     wrong: /[Cc]an't|[Ee]rror|[Ff]ailed|Bonnie: drastic/,
   },
   {
