@@ -93,13 +93,18 @@ for (const options of ['', 'cache=none']) {
     { lowers: 2, prepare, options },
     async (t, m) => {
       const before = descriptors(m);
-      const first = await hammer(m, 1);
-      t.same(first.strange, [], 'no error that no race explains');
+      const rounds = [await hammer(m, 1)];
       const warm = memory(m);
       const workers = status(m, 'Threads');
-      const second = await hammer(m, 2);
-      t.same(second.strange, []);
-      checkKept(t, m, [first.appended, second.appended]);
+      const bound = () => warm + PER_WORKER * (status(m, 'Threads') - workers) + 40;
+      // Garbage is collected when it is enough: what is kept for good grows with each round, garbage does not.
+      do rounds.push(await hammer(m, rounds.length + 1));
+      while (memory(m) >= bound() && rounds.length < 5);
+      t.ok(memory(m) < bound(), `memory: ${warm.toFixed()} MB, then ${memory(m).toFixed()} MB`);
+      const strange = rounds.flatMap((round) => round.strange);
+      t.same(strange, [], 'no error that no race explains');
+      const appended = rounds.map((round) => round.appended);
+      checkKept(t, m, appended);
 
       // What is listed is there, and is one thing: the mount, seen anew, shows the same.
       const seen = treeDigest(m.mnt, { times: false });
@@ -119,8 +124,6 @@ for (const options of ['', 'cache=none']) {
       await until('descriptors are closed', () => descriptors(m) <= before + directories).catch(() => {});
       const open = descriptors(m) - before;
       t.ok(open <= directories, `${open} descriptors more than at the start, no more than directories`);
-      const more = PER_WORKER * (status(m, 'Threads') - workers);
-      t.ok(memory(m) < warm + more + 40, `memory: ${warm.toFixed()} MB, then ${memory(m).toFixed()} MB`);
       await m.remount();
       t.same(treeDigest(m.mnt, { times: false }), seen, 'the same after another mount');
       for (let i = 0; i < 40; i++) t.equal(whereIs(m, `kept/keep${i}`).split(' ')[0], 'upper');
