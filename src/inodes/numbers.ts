@@ -32,6 +32,7 @@ export class Numbers {
   readonly #hash: Hash;
   readonly #devices: Int32Array;
   readonly #known = new Map<string, number>(); // this thread's copy of the device table
+  readonly #last: { devMajor: number; devMinor: number; index: number }[] = []; // of each layer, what was asked last
 
   constructor(region: Region, hash: Hash) {
     this.#header = region.header;
@@ -70,17 +71,15 @@ export class Numbers {
    * upper layer's root first, which makes that 0. -ENOSPC after 4096.
    */
   deviceIndex(devMajor: number, devMinor: number, layer: number): number {
+    // Most layers have one device: no key is made for what was asked last.
+    const last = this.#last[layer];
+    if (last?.devMajor === devMajor && last.devMinor === devMinor) return last.index;
     const key = `${devMajor}:${devMinor}:${layer}`;
-    const known = this.#known.get(key);
-    if (known !== undefined) return known;
-    this.#mutex.lock();
-    try {
-      const index = this.#registerDevice(devMajor | 0, devMinor | 0, layer);
-      if (index >= 0) this.#known.set(key, index);
-      return index;
-    } finally {
-      this.#mutex.unlock();
-    }
+    const index = this.#known.get(key) ?? this.#register(devMajor | 0, devMinor | 0, layer);
+    if (index < 0) return index;
+    this.#known.set(key, index);
+    this.#last[layer] = { devMajor, devMinor, index };
+    return index;
   }
 
   /**
@@ -136,7 +135,16 @@ export class Numbers {
     }
   }
 
-  #registerDevice(devMajor: number, devMinor: number, layer: number): number {
+  #register(devMajor: number, devMinor: number, layer: number): number {
+    this.#mutex.lock();
+    try {
+      return this.#registerLocked(devMajor, devMinor, layer);
+    } finally {
+      this.#mutex.unlock();
+    }
+  }
+
+  #registerLocked(devMajor: number, devMinor: number, layer: number): number {
     const devices = this.#devices;
     const count = this.#header[HEADER.devices] as number;
     for (let index = 0; index < count; index++) {

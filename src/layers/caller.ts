@@ -111,15 +111,14 @@ export class Caller {
     const uid = this.#uid;
     const gid = this.#gid;
     const groups = this.#groups ?? NONE;
-    const mask = this.#umask === 0 ? 0 : umask(0);
-    this.#umask = 0;
+    // Nothing is lost with the umask: who makes something for a caller sets it just before.
+    this.mask(0);
     let restored = false;
     let result: T;
     try {
       if (!this.#become(asUid, asGid, asGroups)) throw new Error(`cannot act as uid ${asUid} gid ${asGid}`);
       result = work();
     } finally {
-      this.mask(mask);
       restored = this.#become(uid, gid, groups);
     }
     if (!restored) throw new Error(`cannot go back to uid ${uid} gid ${gid}`);

@@ -43,6 +43,9 @@ const MOST_SLOW = 3 * SLOW_WEIGHT;
 /** Messages for which there are more turns since one was one of many, and for which the device is open since one was slow. */
 const REMEMBERED = 64;
 
+/** Messages before the end of a crowd from which on it is asked whether it goes on. */
+const RENEWED = 16;
+
 export interface ReadTurnOptions {
   /** Milliseconds without a message after which this worker gives up; undefined: never. */
   readonly patience?: number | undefined;
@@ -90,9 +93,13 @@ export class ReadTurn {
     return true;
   }
 
-  /** @returns whether this worker is the one that looks out for the next request; call `lookedOut` after. */
+  /** @returns whether this worker is the one that looks out for the next request, if anybody; call `lookedOut` after. */
   lookOut(): boolean {
-    return Atomics.compareExchange(this.#words, LOOKING, 0, 1) === 0;
+    // In a crowd the next one is there, and to ask whether it is costs a system call. Now and then it is asked, or a crowd would have no end.
+    return (
+      Atomics.load(this.#words, CROWDED) <= RENEWED &&
+      Atomics.compareExchange(this.#words, LOOKING, 0, 1) === 0
+    );
   }
 
   /** @param queued whether a message was there already */

@@ -86,6 +86,8 @@ t.test('where messages queue up there are more turns, for a while', async (t) =>
   t.same(readers(all), [true, true, true, false]);
   for (let i = 0; i < 64; i++) {
     t.same(readers(all), [true, true, true, false]);
+    t.equal(first.lookOut(), i >= 48, 'in a crowd nobody looks whether it is one, but towards its end');
+    if (i >= 48) first.lookedOut(false);
     all[i % 3]?.taken();
   }
   t.same(readers(all), [true, false, false, false]);
