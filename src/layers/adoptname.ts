@@ -16,7 +16,7 @@ import { type CString, EMPTY } from '../sys/cstring.ts';
 import { close, openat } from '../sys/fd.ts';
 import { statx } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
-import { isMarked, markWorker, unmarkWorker } from './copyslot.ts';
+import { isMarked, markWorker, remarkWorker, unmarkWorker } from './copyslot.ts';
 import { asEither } from './either.ts';
 import { reach } from './faultpoint.ts';
 import type { FileSystem } from './filesystem.ts';
@@ -35,7 +35,7 @@ import { UPPER } from './setup.ts';
 import { spotOf } from './spot.ts';
 import { syncDirectory } from './sync.ts';
 import { takeBackLink, waitAgain } from './takeback.ts';
-import { adoptMarkOf } from './voidmarks.ts';
+import { adoptedMark, adoptMarkOf } from './voidmarks.ts';
 import { unterminated } from './xattrpolicy.ts';
 
 /**
@@ -70,6 +70,7 @@ export function adoptName(
     result = fs.caller.asDaemon(() => adopt(fs, parent, name, layer, dir, current, upper, mark));
   else if (result === -ENOENT) result = 0;
   unmarkWorker(fs, mark);
+  unmarkWorker(fs, adoptedMark(mark));
   return result;
 }
 
@@ -99,6 +100,8 @@ function adopt(
   if (taken === -EEXIST) return 0;
   if (taken === -ENOENT) return statx(upper, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, found);
   if (taken < 0) return taken;
+  const given = adoptedMark(mark);
+  remarkWorker(fs, mark, given);
   reach('link.taken');
   const made = new Stat();
   const known = statx(upper, name, AT_SYMLINK_NOFOLLOW, STATE_MASK, made);
@@ -113,7 +116,7 @@ function adopt(
   const dropped = dropName(fs, dir, name, layer, stat);
   // Deleted or renamed since it was found: the link waits for another name again.
   if (dropped === -ENOENT) {
-    if (!isMarked(fs, mark)) return 0;
+    if (!isMarked(fs, given)) return 0;
     const again = waitAgain(ours, entryPath(key, left));
     takeBackLink(fs, { layer, dir, name }, stat, upper, made, again);
     return 0;

@@ -18,7 +18,7 @@ import {
 } from '../sys/constants.ts';
 import { type CString, cstring, EMPTY } from '../sys/cstring.ts';
 import { close, openat, pwrite, read } from '../sys/fd.ts';
-import { statx, unlinkat } from '../sys/path.ts';
+import { renameat2, statx, unlinkat } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
 import { CHANGED } from './copydata.ts';
 import type { FileSystem } from './filesystem.ts';
@@ -185,6 +185,13 @@ const record = new Stat();
 /** Takes a mark of this worker away. */
 export function unmarkWorker(fs: FileSystem, mark: string): void {
   if (isMarked(fs, mark)) fs.caller.asDaemon(() => unlinkat(oursOf(fs, UPPER), slotPath(mark), 0));
+}
+
+/** Gives a mark of this worker another name. @returns whether it had the first */
+export function remarkWorker(fs: FileSystem, from: string, to: string): boolean {
+  if (!isMarked(fs, from)) return false;
+  const ours = oursOf(fs, UPPER);
+  return fs.caller.asDaemon(() => renameat2(ours, slotPath(from), ours, slotPath(to), 0)) === 0;
 }
 
 const NOTHING = Buffer.from('\n');

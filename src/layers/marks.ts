@@ -48,7 +48,7 @@ export function stands(fs: FileSystem, path: CString): number {
 
 /** Whether a name of ours is a mark's: of a directory that is being moved, a file whose copy is being published, or a further name that one gets. */
 export function isMark(name: CString): boolean {
-  return /^(?:moving|publishing-\d+|adopting-\d+-[0-9a-f]{16})-[0-9a-f]{16}$/.test(textOf(name));
+  return /^(?:moving|publishing-\d+|adopt(?:ing|ed)-\d+-[0-9a-f]{16})-[0-9a-f]{16}$/.test(textOf(name));
 }
 
 /** For a name: an inode number. */

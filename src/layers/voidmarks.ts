@@ -8,25 +8,38 @@ import { unlinkat } from '../sys/path.ts';
 import type { Stat } from '../sys/stat.ts';
 import { publishMarkOf, readPublication, slotPath, sumOf } from './copyslot.ts';
 import type { FileSystem } from './filesystem.ts';
-import { inodeText } from './marks.ts';
+import { inodeText, stands } from './marks.ts';
 import { oursOf } from './private.ts';
 import { isExclusive, UPPER } from './setup.ts';
 import { isSameSpot, type Spot, spotOf } from './spot.ts';
+import { WAIT, waitWhile } from './waitwhile.ts';
 
-/** The name of the mark of a further name of a lower file, while it is given to the copy (adoptname.ts). */
+/** The name of the mark of a further name of a lower file, until it has been given to the copy (adoptname.ts). */
 export function adoptMarkOf(layer: number, source: Stat, spot: Spot): string {
   return `adopting-${layer}-${inodeText(source)}-${sumOf(JSON.stringify(spot))}`;
 }
 
-/** Before `source`, which a name on the upper layer hides, is taken from under it. */
+/** What that is called once the copy has the name. */
+export const adoptedMark = (adopting: string): string => adopting.replace('adopting', 'adopted');
+
+/** How long is waited for a name that is about to be given, in milliseconds. */
+const PATIENCE_MS = 2000;
+
+/**
+ * Before `source`, which a name on the upper layer hides, is taken from under it. The mark of who has not given the copy this further name yet
+ * stands: what hides the source is not his, and what he gives he takes back.
+ */
 export function voidMarks(fs: FileSystem, layer: number, source: Stat, parent: NodeId, name: CString): void {
   if (isExclusive(fs.policy)) return;
   const ours = oursOf(fs, UPPER);
   const publishing = slotPath(publishMarkOf(layer, source));
   const spot = spotOf(fs, parent, name);
+  const adopting = adoptMarkOf(layer, source, spot);
+  // Between the name and its mark's there is a moment, in which it cannot be told whose name is seen.
+  waitWhile(fs, PATIENCE_MS, () => (stands(fs, slotPath(adopting)) === 1 ? WAIT : 0), 1);
   fs.caller.asDaemon(() => {
     const publication = readPublication(ours, publishing);
     if (typeof publication === 'object' && isSameSpot(publication.spot, spot)) unlinkat(ours, publishing, 0);
-    unlinkat(ours, slotPath(adoptMarkOf(layer, source, spot)), 0);
+    unlinkat(ours, slotPath(adoptedMark(adopting)), 0);
   });
 }

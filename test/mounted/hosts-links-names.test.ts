@@ -22,11 +22,12 @@ const options = { prepare, timeout: 60_000 };
 /** Makes no file where there is none. */
 const APPEND = 'echo more | dd of=a/f oflag=append conv=notrunc,nocreat status=none';
 
-/** Both hosts see one file by these names and no others, and the index has forgotten it. */
-function check(t: Test, m: Hosts, names: string[], content: string): void {
+/** Both hosts see one file by these names and no others, and the index has forgotten it. @param more names of it in other directories than a and b */
+function check(t: Test, m: Hosts, there: string[], content: string, more: string[] = []): void {
+  const names = [...there, ...more];
   for (const { mnt } of [m.a, m.b]) {
-    const there = ['a', 'b'].flatMap((dir) => list(`${mnt}/${dir}`).map((name) => `${dir}/${name}`));
-    t.same(there, names);
+    const found = ['a', 'b'].flatMap((dir) => list(`${mnt}/${dir}`).map((name) => `${dir}/${name}`));
+    t.same(found, there);
     const stats = names.map((name) => statSync(`${mnt}/${name}`));
     for (const name of names) t.equal(readFileSync(`${mnt}/${name}`, 'utf8'), content, name);
     t.equal(new Set(stats.map(({ ino }) => ino)).size, Math.min(names.length, 1), 'one file');
@@ -75,6 +76,27 @@ for (const [what, script] of Object.entries(AGAIN)) {
     });
   }
 }
+
+await hostsTest(t, 'renamed by others just before it is given a second time', options, async (t, m) => {
+  // Who has looked once asks again later without holding the directory, so that it can be renamed there meanwhile.
+  t.equal(await m.b.run('stat a/f'), 'ok');
+  const entered = m.a.faults.pause('link.entered');
+  const writer = m.a.run(APPEND);
+  const indexed = await entered();
+  const found = m.b.faults.pause('link.found');
+  const looker = m.b.run('stat a/f');
+  const adopting = await found();
+  const published = m.a.faults.pause('copyup.published');
+  indexed.go();
+  const named = await published();
+  t.equal(await m.b.run('mv a/f c/t'), 'ok');
+  adopting.go();
+  t.match(await looker, /^(?:ok|No such file or directory)$/);
+  named.go();
+  const told = await writer;
+  t.match(told, /^(?:ok|No such file or directory)$/);
+  check(t, m, ['b/f'], told === 'ok' ? 'old\nmore\n' : 'old\n', ['c/t']);
+});
 
 await hostsTest(t, 'it is the last name of a file that has been written to', options, async (t, m) => {
   const stopped = m.a.faults.pause('copyup.durable');
