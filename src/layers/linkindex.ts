@@ -150,9 +150,10 @@ export function enterLate(
   layer: number,
   source: Stat,
   from: number,
-  copy: Temporary,
+  { fd, type }: Temporary,
 ): number {
-  const linked = linkCopy(fs, layer, source, copy);
+  // The name that it was made by, if any, is where it was published.
+  const linked = linkCopy(fs, layer, source, { fd, type });
   if (typeof linked === 'number') return linked;
   const { key, entries } = linked;
   const published = publishKept(fs, layer, from, key, entries);
