@@ -67,7 +67,9 @@ export function adoptName(
   const current = new Stat();
   let result = asEither(fs, () => statx(dir, name, AT_SYMLINK_NOFOLLOW, STATE_MASK, current));
   if (result === 0 && current.sameObject(stat))
-    result = fs.caller.asDaemon(() => adopt(fs, parent, name, layer, dir, current, upper, mark));
+    result = fs.caller.asDaemon(() =>
+      adopt(fs, parent, name, layer, dir, current, upper, mark, marked === 0),
+    );
   else if (result === -ENOENT) result = 0;
   unmarkWorker(fs, mark);
   return result;
@@ -82,6 +84,7 @@ function adopt(
   stat: Stat,
   upper: number,
   mark: string,
+  marked: boolean,
 ): number {
   // Who brings the file up by this very name gives it that himself: twice, if it were renamed before he does.
   const coming = lateCopy(fs, layer, stat, parent, name);
@@ -99,6 +102,8 @@ function adopt(
   if (taken === -EEXIST) return 0;
   if (taken === -ENOENT) return statx(upper, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, found);
   if (taken < 0) return taken;
+  const first = new Stat();
+  if (!marked) statx(upper, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, first);
   reach('link.taken');
   const made = new Stat();
   const known = statx(upper, name, AT_SYMLINK_NOFOLLOW, STATE_MASK, made);
@@ -113,9 +118,11 @@ function adopt(
   const dropped = dropName(fs, dir, name, layer, stat);
   // Deleted or renamed since it was found: the link waits for another name again.
   if (dropped === -ENOENT) {
-    if (!isMarked(fs, mark)) return 0;
-    const again = waitAgain(ours, entryPath(key, left));
-    takeBackLink(fs, { layer, dir, name }, stat, upper, made, again);
+    if (marked && !isMarked(fs, mark)) return 0;
+    // Who has taken it away has counted the links by now.
+    const since = namesBelow(fs, layer, key, stat);
+    const again = waitAgain(ours, entryPath(key, since.kept && since.left > 0 ? since.left : left));
+    takeBackLink(fs, { layer, dir, name }, stat, upper, marked ? made : first, again, marked);
     return 0;
   }
   reach('link.dropped');
