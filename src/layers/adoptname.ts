@@ -32,7 +32,6 @@ import { oursOf } from './private.ts';
 import { quietly } from './quietly.ts';
 import { redirectHandles } from './redirect.ts';
 import { UPPER } from './setup.ts';
-import { spotOf } from './spot.ts';
 import { syncDirectory } from './sync.ts';
 import { takeBackLink, waitAgain } from './takeback.ts';
 import { adoptMarkOf } from './voidmarks.ts';
@@ -60,7 +59,7 @@ export function adoptName(
   const upper = ensureSide(fs, parent, UPPER);
   if (upper < 0) return upper;
   // One at a time, and whoever takes the name from under its copy by then takes the mark away (voidmarks.ts).
-  const mark = adoptMarkOf(layer, stat, spotOf(fs, parent, name));
+  const mark = adoptMarkOf(layer, stat, dir, name);
   const marked = markWorker(fs, mark);
   if (marked === -EINTR) return marked;
   // What was found may be old: before there was a copy the file's names came and went in the lower layer alone.

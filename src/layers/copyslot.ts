@@ -27,16 +27,18 @@ import { isAppendOnly } from './guardflags.ts';
 import { identityAt, isLayerMark, isOneFile, type LayerMark, markOf, stateOf } from './identity.ts';
 import { isLinked } from './linkindex.ts';
 import type { Place } from './locate.ts';
-import { inodeText, isMarkOf, setMark } from './marks.ts';
+import { isMarkOf, setMark } from './marks.ts';
 import { openPrivateOf, oursOf, privateName } from './private.ts';
 import { type LayerSetup, UPPER } from './setup.ts';
-import { isSpot, type Spot, spotOf, textOf } from './spot.ts';
+import { inodeText, isSpot, placeIn, type Spot, spotOf, textOf } from './spot.ts';
 import { WAIT, waitWhile } from './waitwhile.ts';
 
 export interface Publication {
   readonly version: 1;
   /** The name of the source in its layer, and of the copy on the upper layer. */
   readonly spot: Spot;
+  /** Where the source is, as `placeIn`: for other hosts, which the name above may not lead there any more. */
+  readonly place?: string;
   readonly from: LayerMark;
   /** As `stateOf`. */
   readonly source: string;
@@ -84,6 +86,7 @@ export function sayPublishing(fs: FileSystem, at: Place, source: Stat, copy: num
     const record: Publication = {
       version: 1,
       spot: spotOf(fs, at.ref.parent, at.ref.bytes),
+      place: placeIn(at.dir, at.ref.bytes),
       from: markOf(fs.layers[at.layer] as LayerSetup),
       source: stateOf(source),
       copy: made,

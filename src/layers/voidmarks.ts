@@ -2,31 +2,29 @@
 // who has seen it there, and taken the source from under it to rename or remove the copy? Whatever has the name then is no concern of his,
 // although it may be the very same file. So the latter takes the mark of the former away first.
 
-import type { NodeId } from '../../protocol/types.ts';
 import type { CString } from '../sys/cstring.ts';
 import { unlinkat } from '../sys/path.ts';
 import type { Stat } from '../sys/stat.ts';
 import { publishMarkOf, readPublication, slotPath, sumOf } from './copyslot.ts';
 import type { FileSystem } from './filesystem.ts';
-import { inodeText } from './marks.ts';
 import { oursOf } from './private.ts';
 import { isExclusive, UPPER } from './setup.ts';
-import { isSameSpot, type Spot, spotOf } from './spot.ts';
+import { inodeText, placeIn } from './spot.ts';
 
-/** The name of the mark of a further name of a lower file, while it is given to the copy (adoptname.ts). */
-export function adoptMarkOf(layer: number, source: Stat, spot: Spot): string {
-  return `adopting-${layer}-${inodeText(source)}-${sumOf(JSON.stringify(spot))}`;
+/** The name of the mark of a further name of a lower file, in `dir`, while it is given to the copy (adoptname.ts). */
+export function adoptMarkOf(layer: number, source: Stat, dir: number, name: CString): string {
+  return `adopting-${layer}-${inodeText(source)}-${sumOf(placeIn(dir, name))}`;
 }
 
-/** Before `source`, which a name on the upper layer hides, is taken from under it. */
-export function voidMarks(fs: FileSystem, layer: number, source: Stat, parent: NodeId, name: CString): void {
+/** Before `source`, which a name on the upper layer hides, is taken from under it. @param dir that has it */
+export function voidMarks(fs: FileSystem, layer: number, source: Stat, dir: number, name: CString): void {
   if (isExclusive(fs.policy)) return;
   const ours = oursOf(fs, UPPER);
   const publishing = slotPath(publishMarkOf(layer, source));
-  const spot = spotOf(fs, parent, name);
+  const place = placeIn(dir, name);
   fs.caller.asDaemon(() => {
     const publication = readPublication(ours, publishing);
-    if (typeof publication === 'object' && isSameSpot(publication.spot, spot)) unlinkat(ours, publishing, 0);
-    unlinkat(ours, slotPath(adoptMarkOf(layer, source, spot)), 0);
+    if (typeof publication === 'object' && publication.place === place) unlinkat(ours, publishing, 0);
+    unlinkat(ours, slotPath(adoptMarkOf(layer, source, dir, name)), 0);
   });
 }

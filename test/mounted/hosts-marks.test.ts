@@ -2,6 +2,7 @@
 // copy had its name does not come back, and what users have done with the copy's name stays done.
 
 import { chmodSync, existsSync, linkSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import { sumOf } from '../../src/layers/copyslot.ts';
@@ -27,10 +28,9 @@ const slots = (m: Hosts) => `${m.upper}/.migratefs/slots`;
 
 /** Somebody has the mark of a file, and never lets it go, as a host that hangs. @param prefix of the mark's name */
 function occupy(m: Hosts, prefix: string, name: string): () => void {
-  const ino = statSync(`${m.lower[0]}/${name}`).ino.toString(16).padStart(16, '0');
-  const spot = { parents: [name.split('/')[0] as string], name: 'f' };
-  const file = prefix === 'publishing' ? `1-${ino}` : `1-${ino}-${sumOf(JSON.stringify(spot))}`;
-  const [record, mark] = [`${slots(m)}/stray`, `${slots(m)}/${prefix}-${file}`];
+  const inode = (path: string) => statSync(`${m.lower[0]}/${path}`).ino.toString(16).padStart(16, '0');
+  const place = prefix === 'publishing' ? '' : `-${sumOf(`${inode(dirname(name))}/${basename(name)}`)}`;
+  const [record, mark] = [`${slots(m)}/stray`, `${slots(m)}/${prefix}-1-${inode(name)}${place}`];
   mkdirSync(slots(m), { recursive: true, mode: 0o700 });
   writeFileSync(record, '');
   linkSync(record, mark);
@@ -137,5 +137,50 @@ await hostsTest(
     for (const told of await Promise.all([first, second]))
       t.match(told, /^(?:ok|No such file or directory)$/);
     t.equal(whereIs(m, 'one'), '', 'it has not come back');
+  },
+);
+
+const AGAIN = (other: string) => `mv a d; rm d/f; ln ${other} d/f`;
+
+await hostsTest(t, 'a further name is given again in a directory that was renamed', options, async (t, m) => {
+  t.equal(await m.a.run(append('b/f')), 'ok');
+  const durable = m.a.faults.pause('link.durable');
+  const looker = m.a.run('stat a/f');
+  const adopting = await durable();
+  t.equal(await m.b.run(AGAIN('c/f')), 'ok');
+  adopting.go();
+  await looker;
+  for (const name of ['b/f', 'c/f', 'd/f']) t.equal(statSync(`${m.mnt}/${name}`).nlink, 3, name);
+});
+
+await hostsTest(t, 'the name it comes up by, in a directory that was renamed', options, async (t, m) => {
+  const durable = m.a.faults.pause('copyup.durable');
+  const writer = m.a.run(append('a/f'));
+  const copying = await durable();
+  t.equal(await m.b.run(AGAIN('b/f')), 'ok');
+  copying.go();
+  await writer;
+  for (const name of ['b/f', 'c/f', 'd/f']) t.equal(statSync(`${m.mnt}/${name}`).nlink, 3, name);
+});
+
+await hostsTest(
+  t,
+  'removed in a directory that was renamed, just before the copy has its name',
+  options,
+  async (t, m) => {
+    rmSync(`${m.lower[0]}/b/f`);
+    rmSync(`${m.lower[0]}/c/f`);
+    const ready = m.a.faults.pause('copyup.ready');
+    const writer = m.a.run(append('a/f'));
+    const copying = await ready();
+    t.equal(await m.b.run('mv a d'), 'ok');
+    const remover = m.b.run('rm d/f');
+    await until('removal below', () => !existsSync(`${m.lower[0]}/d/f`), 20_000);
+    await sleep(300);
+    copying.go();
+    t.equal(await remover, 'ok');
+    await writer;
+    t.equal(whereIs(m, 'd/f'), '', 'it has not come back');
+    t.same(list(`${m.upper}/.migratefs/aside`), [], 'and is not left to anybody');
   },
 );
