@@ -32,7 +32,6 @@ import { oursOf } from './private.ts';
 import { quietly } from './quietly.ts';
 import { redirectHandles } from './redirect.ts';
 import { UPPER } from './setup.ts';
-import { spotOf } from './spot.ts';
 import { syncDirectory } from './sync.ts';
 import { takeBackLink, waitAgain } from './takeback.ts';
 import { adoptedMark, adoptMarkOf } from './voidmarks.ts';
@@ -60,14 +59,16 @@ export function adoptName(
   const upper = ensureSide(fs, parent, UPPER);
   if (upper < 0) return upper;
   // One at a time, and whoever takes the name from under its copy by then takes the mark away (voidmarks.ts).
-  const mark = adoptMarkOf(layer, stat, spotOf(fs, parent, name));
+  const mark = adoptMarkOf(layer, stat, dir, name);
   const marked = markWorker(fs, mark);
   if (marked === -EINTR) return marked;
   // What was found may be old: before there was a copy the file's names came and went in the lower layer alone.
   const current = new Stat();
   let result = asEither(fs, () => statx(dir, name, AT_SYMLINK_NOFOLLOW, STATE_MASK, current));
   if (result === 0 && current.sameObject(stat))
-    result = fs.caller.asDaemon(() => adopt(fs, parent, name, layer, dir, current, upper, mark));
+    result = fs.caller.asDaemon(() =>
+      adopt(fs, parent, name, layer, dir, current, upper, mark, marked === 0),
+    );
   else if (result === -ENOENT) result = 0;
   unmarkWorker(fs, mark);
   unmarkWorker(fs, adoptedMark(mark));
@@ -83,6 +84,7 @@ function adopt(
   stat: Stat,
   upper: number,
   mark: string,
+  marked: boolean,
 ): number {
   // Who brings the file up by this very name gives it that himself: twice, if it were renamed before he does.
   const coming = lateCopy(fs, layer, stat, parent, name);
@@ -102,6 +104,8 @@ function adopt(
   if (taken < 0) return taken;
   const given = adoptedMark(mark);
   remarkWorker(fs, mark, given);
+  const first = new Stat();
+  if (!marked) statx(upper, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, first);
   reach('link.taken');
   const made = new Stat();
   const known = statx(upper, name, AT_SYMLINK_NOFOLLOW, STATE_MASK, made);
@@ -116,9 +120,11 @@ function adopt(
   const dropped = dropName(fs, dir, name, layer, stat);
   // Deleted or renamed since it was found: the link waits for another name again.
   if (dropped === -ENOENT) {
-    if (!isMarked(fs, given)) return 0;
-    const again = waitAgain(ours, entryPath(key, left));
-    takeBackLink(fs, { layer, dir, name }, stat, upper, made, again);
+    if (marked && !isMarked(fs, given)) return 0;
+    // Who has taken it away has counted the links by now.
+    const since = namesBelow(fs, layer, key, stat);
+    const again = waitAgain(ours, entryPath(key, since.kept && since.left > 0 ? since.left : left));
+    takeBackLink(fs, { layer, dir, name }, stat, upper, marked ? made : first, again, marked);
     return 0;
   }
   reach('link.dropped');

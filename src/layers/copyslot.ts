@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto';
 import { EEXIST, EINTR } from '../../protocol/errno.ts';
 import {
   AT_EMPTY_PATH,
+  AT_SYMLINK_NOFOLLOW,
   O_CLOEXEC,
   O_CREAT,
   O_EXCL,
@@ -23,19 +24,21 @@ import { Stat } from '../sys/stat.ts';
 import { CHANGED } from './copydata.ts';
 import type { FileSystem } from './filesystem.ts';
 import { isAppendOnly } from './guardflags.ts';
-import { identityAt, isLayerMark, type LayerMark, markOf, stateOf } from './identity.ts';
+import { identityAt, isLayerMark, isOneFile, type LayerMark, markOf, stateOf } from './identity.ts';
 import { isLinked } from './linkindex.ts';
 import type { Place } from './locate.ts';
-import { inodeText, isMarkOf, setMark } from './marks.ts';
+import { isMarkOf, setMark } from './marks.ts';
 import { openPrivateOf, oursOf, privateName } from './private.ts';
 import { type LayerSetup, UPPER } from './setup.ts';
-import { isSpot, type Spot, spotOf, textOf } from './spot.ts';
+import { inodeText, isSpot, placeIn, type Spot, spotOf, textOf } from './spot.ts';
 import { WAIT, waitWhile } from './waitwhile.ts';
 
 export interface Publication {
   readonly version: 1;
   /** The name of the source in its layer, and of the copy on the upper layer. */
   readonly spot: Spot;
+  /** Where the source is, as `placeIn`: for other hosts, which the name above may not lead there any more. */
+  readonly place?: string;
   readonly from: LayerMark;
   /** As `stateOf`. */
   readonly source: string;
@@ -83,6 +86,7 @@ export function sayPublishing(fs: FileSystem, at: Place, source: Stat, copy: num
     const record: Publication = {
       version: 1,
       spot: spotOf(fs, at.ref.parent, at.ref.bytes),
+      place: placeIn(at.dir, at.ref.bytes),
       from: markOf(fs.layers[at.layer] as LayerSetup),
       source: stateOf(source),
       copy: made,
@@ -107,8 +111,9 @@ function lead(fs: FileSystem, slot: Slot, mark: string, source: string): number 
     const result = setMark(ours, recordOf(slot), path);
     if (result !== -EEXIST) return result;
     const other = readPublication(ours, path);
-    // Of a file that had the inode before, or has changed since: nobody waits for that.
-    if (typeof other === 'object' && other.source !== source) unlinkat(ours, path, 0);
+    // Of a file that had the inode before. Where this one has changed since, the other is about to see that, and lets his mark go himself: others may be
+    // led by it until then.
+    if (typeof other === 'object' && !isOneFile(other.source, source)) unlinkat(ours, path, 0);
     else met = true;
     return WAIT;
   });
@@ -151,10 +156,14 @@ export function endSlot(fs: FileSystem): void {
   if (slot.settled) removeSlot(fs, slot);
 }
 
-/** Whether others are still led to what this worker is publishing: nobody who has found the copy has seen to it (voidmarks.ts). */
-export function isSaid(fs: FileSystem): boolean {
-  const slot = slots.get(fs);
-  return slot?.mark !== undefined && isMarked(fs, slot.mark);
+/**
+ * Whether others are led to what this worker is publishing. `void`: somebody who has found the copy has seen to it, and taken the mark away
+ * (voidmarks.ts); `unsaid`: there never was one, where the layer has no links, or another host's stood for too long.
+ */
+export function whatIsSaid(fs: FileSystem): 'said' | 'void' | 'unsaid' {
+  const mark = slots.get(fs)?.mark;
+  if (mark === undefined) return 'unsaid';
+  return isMarked(fs, mark) ? 'said' : 'void';
 }
 
 /** Has a mark lead others to this worker, as long as it lives; whoever it leads to now is waited for. @returns 0, -EINTR, or another number: it is not set */
@@ -196,10 +205,17 @@ export function remarkWorker(fs: FileSystem, from: string, to: string): boolean 
 
 const NOTHING = Buffer.from('\n');
 
+/** Only its own: when somebody has taken it away, the next one's may have its place. */
 function takeMark(fs: FileSystem, slot: Slot): void {
   const { mark } = slot;
-  if (mark !== undefined) fs.caller.asDaemon(() => unlinkat(oursOf(fs, UPPER), slotPath(mark), 0));
   slot.mark = undefined;
+  if (mark === undefined) return;
+  const ours = oursOf(fs, UPPER);
+  const path = slotPath(mark);
+  fs.caller.asDaemon(() => {
+    const found = statx(ours, recordOf(slot), AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, record);
+    if (found === 0 && isMarkOf(ours, path, record)) unlinkat(ours, path, 0);
+  });
 }
 
 function settle(fs: FileSystem, slot: Slot): void {

@@ -123,6 +123,7 @@ function copyOnce(fs: FileSystem, node: NodeId, at: Place, upper: number, source
   const locks = result === 0 ? carryLocks(fs, attempt) : undefined;
   if (typeof locks === 'number') result = locks;
   result ||= sayPublishing(fs, at, source, copy.fd);
+  reach('copyup.said');
   const given = result === 0 ? Given.of(copy.fd) : result;
   if (typeof given === 'number') result = given;
   // Last of all: what came before takes its time, and who held a lock may have written to the file.

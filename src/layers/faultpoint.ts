@@ -12,6 +12,7 @@ export type FaultPoint =
   | 'copyup.data'
   | 'copyup.metadata'
   | 'copyup.synced'
+  | 'copyup.said'
   | 'copyup.ready'
   | 'copyup.published'
   | 'copyup.durable'

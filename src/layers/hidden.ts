@@ -50,11 +50,11 @@ export function removeHiddenIn(
   dir: number,
   isSide: (layer: number) => boolean = () => false,
 ): number {
-  let result = removeEntry(fs, parent, name, layer, dir);
+  let result = removeEntry(fs, name, layer, dir);
   if (result === -EPERM || result === -EACCES) {
     const found = fs.caller.asDaemon(() => statx(dir, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, stat));
     if (found === 0 && mayRemoveFor(fs, parent, stat)) {
-      result = fs.caller.asDaemon(() => removeEntry(fs, parent, name, layer, dir));
+      result = fs.caller.asDaemon(() => removeEntry(fs, name, layer, dir));
     }
   }
   return result === -ENOTEMPTY && !isSide(layer) ? setAside(fs, parent, layer, dir, name) : result;
@@ -74,14 +74,14 @@ export function mayRemoveFor(fs: FileSystem, parent: NodeId, hidden: Stat): bool
 }
 
 /** Removes whatever has the name in one layer. @returns 0 also when nothing has it, -ENOTEMPTY for a directory that is not empty. */
-const removeEntry = (fs: FileSystem, parent: NodeId, name: CString, layer: number, dir: number): number =>
-  untilFound(() => removeFound(fs, parent, name, layer, dir));
+const removeEntry = (fs: FileSystem, name: CString, layer: number, dir: number): number =>
+  untilFound(() => removeFound(fs, name, layer, dir));
 
 /** @returns as `removeEntry`; or `MOVED` when it has gone, or something else has come in its place */
-function removeFound(fs: FileSystem, parent: NodeId, name: CString, layer: number, dir: number): number {
+function removeFound(fs: FileSystem, name: CString, layer: number, dir: number): number {
   const found = statx(dir, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS | STATX_BTIME, stat);
   if (found < 0) return found === -ENOENT ? 0 : found;
-  if (!stat.isDirectory) voidMarks(fs, layer, stat, parent, name);
+  if (!stat.isDirectory) voidMarks(fs, layer, stat, dir, name);
   const result = stat.isDirectory
     ? unlinkat(dir, name, AT_REMOVEDIR)
     : removeHiddenName(fs, dir, name, layer, stat);

@@ -20,6 +20,16 @@ export function stateOf(stat: Stat): string {
   return `${contentOf(stat)} ${identityOf(stat)} ${stat.ctimeSec}.${stat.ctimeNsec}`;
 }
 
+/** Whether two states, as `stateOf`, are of one file, which may have changed; where its layer tells no birth, not in its content. */
+export function isOneFile(a: string, b: string): boolean {
+  const [one, other] = [a.split(' '), b.split(' ')];
+  const from = one[IDENTITY]?.endsWith('@') ? 0 : IDENTITY;
+  return one.slice(from, IDENTITY + 1).join() === other.slice(from, IDENTITY + 1).join();
+}
+
+/** Of the words of a state. */
+const IDENTITY = 3;
+
 /** What a copy has of its source, and what another name leaves as it is. */
 export function contentOf({ type, size, mtimeSec, mtimeNsec }: Stat): string {
   return `${type} ${size} ${mtimeSec}.${mtimeNsec}`;

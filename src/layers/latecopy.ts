@@ -15,7 +15,7 @@ import { stands } from './marks.ts';
 import { oursOf } from './private.ts';
 import { isExclusive, UPPER } from './setup.ts';
 import { refreshSides, side } from './sides.ts';
-import { isSameSpot, spotOf } from './spot.ts';
+import { placeIn } from './spot.ts';
 import { takeAway } from './takeaway.ts';
 import { WAIT, waitWhile } from './waitwhile.ts';
 
@@ -49,7 +49,7 @@ export function lateCopy(
     const publication = fs.caller.asDaemon(() => readPublication(ours, mark));
     if (typeof publication !== 'object') return publication === -ENOENT ? NONE : (publication ?? WAIT);
     // It has another name, or has been renamed since it was copied, and the copy is no concern of this name's.
-    if (!isSameSpot(publication.spot, spotOf(fs, parent, name))) return elsewhere();
+    if (publication.place !== placeIn(side(fs, parent, layer), name)) return elsewhere();
     refreshSides(fs, parent);
     const dir = side(fs, parent, UPPER);
     const there = dir < 0 ? dir : statx(dir, name, AT_SYMLINK_NOFOLLOW, STATE_MASK, copy);

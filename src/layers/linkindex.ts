@@ -4,7 +4,7 @@
 // lower layer, a link is kept in the private directory there: so the remaining names still count two links, and only files with several
 // links are ever looked for in the index. With the last name below both go.
 
-import { EBUSY, EEXIST, EIO, ENOENT, ENOTDIR } from '../../protocol/errno.ts';
+import { EBUSY, EEXIST, EIO, ENOENT, ENOTDIR, errnoName } from '../../protocol/errno.ts';
 import type { NodeId } from '../../protocol/types.ts';
 import {
   AT_FDCWD,
@@ -34,7 +34,7 @@ import {
 } from './linkentries.ts';
 import { openPrivateOf, oursOf } from './private.ts';
 import { quietly } from './quietly.ts';
-import { isExclusive, type LayerSetup, UPPER } from './setup.ts';
+import { type LayerSetup, UPPER } from './setup.ts';
 import { statSame, takeAway } from './takeaway.ts';
 import type { Temporary } from './temporary.ts';
 
@@ -150,9 +150,10 @@ export function enterLate(
   layer: number,
   source: Stat,
   from: number,
-  copy: Temporary,
+  { fd, type }: Temporary,
 ): number {
-  const linked = linkCopy(fs, layer, source, copy);
+  // The name that it was made by, if any, is where it was published.
+  const linked = linkCopy(fs, layer, source, { fd, type });
   if (typeof linked === 'number') return linked;
   const { key, entries } = linked;
   const published = publishKept(fs, layer, from, key, entries);
@@ -194,7 +195,8 @@ export function dropName(fs: FileSystem, dir: number, name: CString, layer: numb
   reach('link.gone');
   if (result < 0 && result !== -ENOENT) return result;
   // Also where it was the last one, and another host has taken it away.
-  return Math.min(result, settle(fs, layer, key));
+  settle(fs, layer, key);
+  return result;
 }
 
 /** Keeps this very file in our own directory of its layer: whatever else has come to have the name is let go of again. @returns 0, -ENOENT, or a negative errno. */
@@ -219,27 +221,37 @@ function keepSame(
 }
 
 /**
- * As many links wait as there are names below; with the last of these the index forgets the file. Others do the same at this moment.
- * @returns 0 or a negative errno, never -ENOENT: the name itself has gone
+ * When a name has gone: as many links wait as there are names below; with the last of these the index forgets the file. Others do the same at this
+ * moment. What fails is no answer to who has taken the name away: it is gone.
  */
-function settle(fs: FileSystem, layer: number, key: string): number {
+function settle(fs: FileSystem, layer: number, key: string): void {
+  const result = countAgain(fs, layer, key);
+  if (result < 0 && result !== -ENOENT) {
+    fs.log.warn('links_miscounted', {
+      layer: fs.pathOf(layer),
+      kept: `links/${key}`,
+      error: errnoName(-result),
+    });
+  }
+}
+
+function countAgain(fs: FileSystem, layer: number, key: string): number {
   const found = statKey(fs, layer, key);
-  if (found < 0) return found === -ENOENT ? 0 : found;
+  if (found < 0) return found;
   const left = seen.nlink - 1;
   const ours = oursOf(fs, UPPER);
   if (left === 0) return forgetKey(ours, key, oursOf(fs, layer), keyPath(key));
-  const result = unlinkat(ours, entryPath(key, left + 1), 0);
-  return result === -ENOENT ? 0 : result;
+  return unlinkat(ours, entryPath(key, left + 1), 0);
 }
 
 /**
- * After a name that was shown has gone in a lower layer: another host may have brought the file up by another name since this one was found.
- * @param source what it was found to be. @returns 0 or a negative errno, never -ENOENT
+ * After a name that was shown has gone in a lower layer: another host may have brought the file up by another name since this one was found, and
+ * of one that could not come up the copy is known (leaving.ts).
+ * @param source what it was found to be
  */
-export function settleGone(fs: FileSystem, layer: number, source: Stat): number {
-  if (layer === UPPER || !isLinked(source) || isExclusive(fs.policy)) return 0;
-  const copied = isCopied(fs, layer, source);
-  return copied === 1 ? fs.caller.asDaemon(() => settle(fs, layer, keyOf(layer, source))) : copied;
+export function settleGone(fs: FileSystem, layer: number, source: Stat): void {
+  if (layer === UPPER || !isLinked(source) || isCopied(fs, layer, source) === 0) return;
+  fs.caller.asDaemon(() => settle(fs, layer, keyOf(layer, source)));
 }
 
 /** Before a lower name that something above hides is moved: where its file has a copy, the index must go on knowing that. @returns as `keepSame` */
@@ -263,5 +275,6 @@ export function removeHiddenName(
   if (kept < 0) return kept;
   const removed = unlinkat(dir, name, 0);
   // Known or not: it may have come up by another name since.
-  return removed < 0 ? removed : fs.caller.asDaemon(() => settle(fs, layer, keyOf(layer, stat)));
+  if (removed === 0) fs.caller.asDaemon(() => settle(fs, layer, keyOf(layer, stat)));
+  return removed;
 }

@@ -50,9 +50,3 @@ export function stands(fs: FileSystem, path: CString): number {
 export function isMark(name: CString): boolean {
   return /^(?:moving|publishing-\d+|adopt(?:ing|ed)-\d+-[0-9a-f]{16})-[0-9a-f]{16}$/.test(textOf(name));
 }
-
-/** For a name: an inode number. */
-export function inodeText({ inoHi, inoLo }: Pick<Stat, 'inoHi' | 'inoLo'>): string {
-  const hex = (word: number) => word.toString(16).padStart(8, '0');
-  return `${hex(inoHi)}${hex(inoLo)}`;
-}

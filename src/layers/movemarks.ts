@@ -9,7 +9,8 @@ import { type CString, cstring, EMPTY } from '../sys/cstring.ts';
 import { statx, unlinkat } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
 import type { FileSystem } from './filesystem.ts';
-import { inodeText, isMarkOf, setMark, stands } from './marks.ts';
+import { isMarkOf, setMark, stands } from './marks.ts';
+import { inodeText } from './spot.ts';
 import { WAIT, waitWhile } from './waitwhile.ts';
 
 /** The name of a mark, in our folder of records. */

@@ -25,10 +25,12 @@ import { removeHidden } from './hidden.ts';
 import { HiddenAside } from './hiddenaside.ts';
 import { begin, recordDeleted } from './journal.ts';
 import { removeLateCopy } from './latecopy.ts';
-import { isCopied, isLinked, settleGone } from './linkindex.ts';
+import { locateLeaving } from './leaving.ts';
+import { copyOf, isCopied, isLinked, keepLinked, settleGone } from './linkindex.ts';
 import { isSameObject, locate } from './locate.ts';
 import { lockNode } from './locking.ts';
-import { isExclusive, UPPER } from './setup.ts';
+import { oursOf } from './private.ts';
+import { UPPER } from './setup.ts';
 import { side } from './sides.ts';
 import { touch } from './touch.ts';
 
@@ -50,7 +52,7 @@ export function unlink(fs: FileSystem, parent: NodeId, name: CString): number {
 }
 
 function unlinkLocked(fs: FileSystem, parent: NodeId, name: CString): number {
-  const layer = locate(fs, parent, name, visible);
+  const layer = locateLeaving(fs, parent, name, visible);
   if (layer < 0) return layer;
   if (visible.isDirectory) return -EISDIR;
   const allowed = mayLoseName(fs, parent, visible, 0 as NodeId);
@@ -66,8 +68,7 @@ function unlinkIn(fs: FileSystem, parent: NodeId, name: CString, layer: number):
   const taken = hidden.take(layer);
   if (taken < 0) return taken;
   reach('remove.hidden');
-  // Taken before the name goes: fstat, fchmod and the like on files that stay open arrive without a handle.
-  const pin = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+  const { shown, stat, pin } = seen(fs, dir, name, layer);
   const result = seeAgain(fs, parent, name, layer) || unlinkat(dir, name, 0);
   // What another host has taken away meanwhile was what users saw, and shall not come back either.
   if (result === 0 || result === -ENOENT) hidden.discard();
@@ -78,22 +79,44 @@ function unlinkIn(fs: FileSystem, parent: NodeId, name: CString, layer: number):
   }
   reach('remove.removed');
   const late = removeLateCopy(fs, layer, visible, parent, name);
-  forgetName(fs, parent, name, layer, visible, pin);
+  forgetName(fs, parent, name, shown, stat, pin);
   touch(fs, parent, layer);
-  const settled = settleGone(fs, layer, visible);
-  return late === 0 || late === -EINTR ? settled : late;
+  settleGone(fs, layer, visible);
+  return late === -EINTR ? 0 : late;
 }
+
+interface Seen {
+  /** The layer that it is on. */
+  readonly shown: number;
+  readonly stat: Stat;
+  /** Taken before the name goes: fstat, fchmod and the like on files that stay open arrive without a handle. */
+  readonly pin: number;
+}
+
+/** What users see by a name that is about to go: where it could not come up (leaving.ts), the copy. */
+function seen(fs: FileSystem, dir: number, name: CString, layer: number): Seen {
+  const open = (from: number, its: CString) => openat(from, its, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+  copied.copyFrom(visible);
+  const path = layer === UPPER || !isLinked(visible) ? -ENOENT : copyOf(fs, layer, copied);
+  if (typeof path === 'number') return { shown: layer, stat: visible, pin: open(dir, name) };
+  const pin = fs.caller.asDaemon(() => open(oursOf(fs, UPPER), path));
+  return { shown: UPPER, stat: copied, pin };
+}
+
+const copied = new Stat();
 
 /**
  * Another host may have brought the file up by another name since this one was found, and given this one to the copy: what is below is the source
  * that it is about to remove, and if it dies before it has seen that somebody else did, the name that users see would stay.
- * @returns 0, `MOVED`, or the errno of a layer that cannot be asked
+ * @returns 0: then the index goes on knowing a file that has its copy; -ENOENT, `MOVED`, or the errno of a layer that cannot be asked
  */
 function seeAgain(fs: FileSystem, parent: NodeId, name: CString, layer: number): number {
-  if (layer === UPPER || !isLinked(visible) || isExclusive(fs.policy)) return 0;
-  const copied = isCopied(fs, layer, visible);
-  const covered = copied === 1 ? findCovering(fs, layer, parent, name) : copied;
-  return covered > 0 ? MOVED : covered;
+  if (layer === UPPER || !isLinked(visible)) return 0;
+  const known = isCopied(fs, layer, visible);
+  if (known !== 1) return known;
+  const covered = findCovering(fs, layer, parent, name);
+  if (covered !== 0) return covered > 0 ? MOVED : covered;
+  return fs.caller.asDaemon(() => keepLinked(fs, side(fs, parent, layer), name, layer, visible));
 }
 
 /**

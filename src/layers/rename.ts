@@ -20,8 +20,9 @@ import { mayGrow, mayLoseName } from './guardflags.ts';
 import { HiddenAside } from './hiddenaside.ts';
 import { begin, recordRenamed } from './journal.ts';
 import { lateCopy } from './latecopy.ts';
+import { locateLeaving } from './leaving.ts';
+import { keepLinked, settleGone } from './linkindex.ts';
 import { liveSide } from './livesides.ts';
-import { locate } from './locate.ts';
 import { lockTwo } from './locking.ts';
 import { enterableSide } from './make.ts';
 import { ensureSide } from './mirror.ts';
@@ -33,7 +34,7 @@ import { forgetName } from './remove.ts';
 import { renameDirectory } from './renamedir.ts';
 import { UPPER } from './setup.ts';
 import { side } from './sides.ts';
-import { dropOldTargets, settleTarget, supersedes, syncContent } from './supersede.ts';
+import { dropOldTargets, supersedes, syncContent } from './supersede.ts';
 import { reportTorn } from './torn.ts';
 import { touch } from './touch.ts';
 
@@ -73,7 +74,7 @@ export function rename(
 
 function end(fs: FileSystem, parent: NodeId, name: CString): End {
   const stat = new Stat();
-  return { parent, name, layer: locate(fs, parent, name, stat), stat };
+  return { parent, name, layer: locateLeaving(fs, parent, name, stat), stat };
 }
 
 function renameEnds(fs: FileSystem, from: End, to: End, flags: number): number {
@@ -158,6 +159,7 @@ function moveWithin(
   const isOpen = !isRefused(synced);
   const pin = pinTarget(fs, to);
   let result = isOpen ? synced : 0;
+  if (layer > UPPER && to.layer === layer) result ||= keepTarget(fs, target, to);
   result ||= renameIn(dir, from.name, target, to.name, flags);
   reach('rename.renamed');
   if (result === 0) result = checkShown(fs, layer, from, dir, to, target);
@@ -186,7 +188,8 @@ function moveWithin(
 function checkShown(fs: FileSystem, layer: number, from: End, dir: number, to: End, target: number): number {
   if (layer > UPPER && to.layer === layer) {
     lateCopy(fs, layer, to.stat, to.parent, to.name);
-    settleTarget(fs, to);
+    // The other names of the old target may have a copy, which has one name less.
+    settleGone(fs, layer, to.stat);
   }
   const copied = lateCopy(fs, layer, from.stat, from.parent, from.name);
   const inTheWay = copied === 0 || copied === -EINTR ? findOther(fs, layer, to) : copied;
@@ -208,6 +211,12 @@ function findOther(fs: FileSystem, layer: number, to: End): number {
 function renameIn(from: number, name: CString, to: number, newName: CString, flags: number): number {
   const result = renameat2(from, name, to, newName, flags);
   return result === -EINVAL && flags === RENAME_NOREPLACE ? moveByLink(from, name, to, newName) : result;
+}
+
+/** The copy of a target that could not come up is known by what is kept of it below, which may be the only name there is. */
+function keepTarget(fs: FileSystem, dir: number, to: End): number {
+  const kept = fs.caller.asDaemon(() => keepLinked(fs, dir, to.name, to.layer, to.stat));
+  return kept === -ENOENT ? 0 : kept;
 }
 
 function pinTarget(fs: FileSystem, to: End): number {

@@ -6,7 +6,7 @@ import { EMPTY } from '../sys/cstring.ts';
 import { statx, unlinkat } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
 import { takingAppendOnly } from './copyflags.ts';
-import { isSaid } from './copyslot.ts';
+import { whatIsSaid } from './copyslot.ts';
 import { asEither } from './either.ts';
 import type { FileSystem } from './filesystem.ts';
 import { isAppendOnly } from './guardflags.ts';
@@ -52,10 +52,11 @@ export function removeSource(
   if (result === 0) return 'removed';
   // Only who has published removes a source, so somebody else meant the file: he must not get it back.
   if (result === -ENOENT) {
-    if (!isSaid(fs)) return 'gone';
+    const said = whatIsSaid(fs);
+    if (said === 'void') return 'gone';
     const was = { layer, dir, name };
     if (indexed) {
-      takeBackLink(fs, was, source, upper, made, disposeIndexed(fs, layer, from, source));
+      takeBackLink(fs, was, source, upper, made, disposeIndexed(fs, layer, from, source), said === 'said');
       return 'gone';
     }
     const dispose: Dispose = (aside, links) => (links > 1 || isSomewhere(from) ? dropCopy(aside) : -ENOENT);

@@ -22,7 +22,6 @@ import { syncSide } from './durable.ts';
 import { asEither } from './either.ts';
 import type { FileSystem } from './filesystem.ts';
 import { removeHidden } from './hidden.ts';
-import { settleGone } from './linkindex.ts';
 import { syncFile } from './sync.ts';
 import { unterminated } from './xattrpolicy.ts';
 
@@ -62,11 +61,6 @@ export function dropOldTargets(fs: FileSystem, layer: number, to: End, isContent
   if (result === 0 && supersedes(layer, to)) result = syncSide(fs, to.parent, layer);
   if (result === 0) result = removeHidden(fs, to.parent, to.name, layer);
   reportKept(fs, to, result);
-}
-
-/** After a rename within the target's own lower layer: the other names of the old target may have a copy by now, which has one name less. */
-export function settleTarget(fs: FileSystem, to: End): void {
-  reportKept(fs, to, settleGone(fs, to.layer, to.stat));
 }
 
 function reportKept(fs: FileSystem, to: End, result: number): void {

@@ -70,7 +70,7 @@ export function takeBack(
     });
     if (seenTo !== WAIT && seenTo !== -EINTR) return seenTo;
     // Another host has found it here: he has opened it before it was deleted, as it were.
-    if (now.ctimeSec !== made.ctimeSec || now.ctimeNsec !== made.ctimeNsec) return IN_USE;
+    if (isTouched(made)) return IN_USE;
     const aside = takeCopy(fs, upper, name, made);
     if (typeof aside === 'number') return aside;
     if (contentOf(now) !== contentOf(made)) return putAsideBack(aside, upper, name) || IN_USE;
@@ -87,6 +87,8 @@ export function takeBack(
 /**
  * As `takeBack`, of a link to a copy that the index knows, given to a name that its file has lost. What users have written since is not lost with it, and who renames or
  * removes the name has it out of the way while he is at it, or has done it before there was a copy: nobody else sees to the link.
+ * @param marked whether who sees to it has taken a mark away: none is missing. Else only what nobody has touched since is certain not to be a name that users
+ * were told they have: one too many is better than one that is lost
  */
 export function takeBackLink(
   fs: FileSystem,
@@ -95,6 +97,7 @@ export function takeBackLink(
   upper: number,
   made: Stat,
   dispose: Dispose,
+  marked: boolean,
 ): void {
   const { layer, dir, name } = was;
   const result = fs.caller.asDaemon(() =>
@@ -104,6 +107,7 @@ export function takeBackLink(
       if (isHeldAside(fs, layer, source)) return WAIT;
       const found = statx(upper, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, now);
       if (found < 0 || !now.sameObject(made)) return found;
+      if (!marked && isTouched(made)) return 0;
       const aside = takeCopy(fs, upper, name, made);
       if (typeof aside === 'number') return aside;
       if (isHeldAside(fs, layer, source)) return putAsideBack(aside, upper, name) || WAIT;
@@ -112,6 +116,8 @@ export function takeBackLink(
   );
   if (result !== WAIT) reportKept(fs, name, result);
 }
+
+const isTouched = (made: Stat): boolean => now.ctimeSec !== made.ctimeSec || now.ctimeNsec !== made.ctimeNsec;
 
 /** Takes what has the name out of the way; `now` tells its attributes. @returns a number, 0 or a negative errno, where it was not the copy. */
 function takeCopy(fs: FileSystem, upper: number, name: CString, made: Stat): Aside | number {

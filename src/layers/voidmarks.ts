@@ -2,21 +2,20 @@
 // who has seen it there, and taken the source from under it to rename or remove the copy? Whatever has the name then is no concern of his,
 // although it may be the very same file. So the latter takes the mark of the former away first.
 
-import type { NodeId } from '../../protocol/types.ts';
 import type { CString } from '../sys/cstring.ts';
 import { unlinkat } from '../sys/path.ts';
 import type { Stat } from '../sys/stat.ts';
 import { publishMarkOf, readPublication, slotPath, sumOf } from './copyslot.ts';
 import type { FileSystem } from './filesystem.ts';
-import { inodeText, stands } from './marks.ts';
+import { stands } from './marks.ts';
 import { oursOf } from './private.ts';
 import { isExclusive, UPPER } from './setup.ts';
-import { isSameSpot, type Spot, spotOf } from './spot.ts';
+import { inodeText, placeIn } from './spot.ts';
 import { WAIT, waitWhile } from './waitwhile.ts';
 
-/** The name of the mark of a further name of a lower file, until it has been given to the copy (adoptname.ts). */
-export function adoptMarkOf(layer: number, source: Stat, spot: Spot): string {
-  return `adopting-${layer}-${inodeText(source)}-${sumOf(JSON.stringify(spot))}`;
+/** The name of the mark of a further name of a lower file, in `dir`, until it has been given to the copy (adoptname.ts). */
+export function adoptMarkOf(layer: number, source: Stat, dir: number, name: CString): string {
+  return `adopting-${layer}-${inodeText(source)}-${sumOf(placeIn(dir, name))}`;
 }
 
 /** What that is called once the copy has the name. */
@@ -28,18 +27,19 @@ const PATIENCE_MS = 2000;
 /**
  * Before `source`, which a name on the upper layer hides, is taken from under it. The mark of who has not given the copy this further name yet
  * stands: what hides the source is not his, and what he gives he takes back.
+ * @param dir that has it
  */
-export function voidMarks(fs: FileSystem, layer: number, source: Stat, parent: NodeId, name: CString): void {
+export function voidMarks(fs: FileSystem, layer: number, source: Stat, dir: number, name: CString): void {
   if (isExclusive(fs.policy)) return;
   const ours = oursOf(fs, UPPER);
   const publishing = slotPath(publishMarkOf(layer, source));
-  const spot = spotOf(fs, parent, name);
-  const adopting = adoptMarkOf(layer, source, spot);
+  const place = placeIn(dir, name);
+  const adopting = adoptMarkOf(layer, source, dir, name);
   // Between the name and its mark's there is a moment, in which it cannot be told whose name is seen.
   waitWhile(fs, PATIENCE_MS, () => (stands(fs, slotPath(adopting)) === 1 ? WAIT : 0), 1);
   fs.caller.asDaemon(() => {
     const publication = readPublication(ours, publishing);
-    if (typeof publication === 'object' && isSameSpot(publication.spot, spot)) unlinkat(ours, publishing, 0);
+    if (typeof publication === 'object' && publication.place === place) unlinkat(ours, publishing, 0);
     unlinkat(ours, slotPath(adoptedMark(adopting)), 0);
   });
 }

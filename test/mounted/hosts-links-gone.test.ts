@@ -1,7 +1,16 @@
 // A file with several names in the old storage, one of which a host has found there, to remove or replace it, before another host brings the file up
 // by a second one: what goes is a name of the copy by then, and the count of the others is right. Also where the other host dies.
 
-import { existsSync, linkSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import t, { type Test } from 'tap';
 import { type Hosts, hostsTest, list } from './hosts.ts';
 import { until, whereIs } from './support.ts';
@@ -47,6 +56,22 @@ await hostsTest(t, 'replaced, when the copy-up has ended', options, async (t, m)
   checkAlone(t, m, m.mnt);
   t.same(list(`${m.mnt}/b`), ['f']);
   t.equal(readFileSync(`${m.mnt}/b/f`, 'utf8'), 'x\n');
+});
+
+await hostsTest(t, 'removed, and the index cannot forget the file', options, async (t, m) => {
+  const found = m.b.faults.pause('remove.found');
+  const remover = m.b.run('rm b/f');
+  const there = await found();
+  t.equal(await m.a.run(APPEND), 'ok');
+  const links = `${m.upper}/.migratefs/links`;
+  const [key = ''] = list(links);
+  writeFileSync(`${links}/${key}/stray`, '');
+  there.go();
+  t.equal(await remover, 'ok', 'the name is gone');
+  t.same(list(`${m.mnt}/b`), ['x']);
+  rmSync(`${links}/${key}`, { recursive: true });
+  rmSync(`${m.lower[0]}/.migratefs/links/${key}`);
+  checkAlone(t, m, m.mnt);
 });
 
 for (const what of ['removed', 'replaced'] as const) {
