@@ -17,6 +17,7 @@ import { Stat } from '../sys/stat.ts';
 import type { FileSystem } from './filesystem.ts';
 import { moveNew } from './movenew.ts';
 import { openPrivateOf, privateName } from './private.ts';
+import { textOf } from './spot.ts';
 
 /** Our private directory, open, and the name in it. */
 export interface Aside {
@@ -58,6 +59,9 @@ export function asideSuffix({ inoLo, inoHi }: Stat): string {
   return `.of-${((BigInt(inoHi) << 32n) | BigInt(inoLo)).toString(16)}`;
 }
 
+/** The same of a file that a rename replaces (kepttarget.ts). It says nothing of who is at a copy of the file. */
+export const keptSuffix = (stat: Stat): string => `.kept${asideSuffix(stat)}`;
+
 const DOT = cstring('.');
 const stat = new Stat();
 
@@ -68,7 +72,9 @@ export function isHeldAside(fs: FileSystem, layer: number, object: Stat): boolea
   const fd = openat(work, DOT, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   let held = false;
   if (fd >= 0) {
+    const kept = keptSuffix(object);
     eachDirent(fd, ({ name }) => {
+      if (textOf(name).endsWith(kept)) return true;
       const found = statx(work, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, stat);
       held = found === 0 && stat.sameObject(object);
       return !held;
