@@ -17,7 +17,9 @@ import { Stat } from '../sys/stat.ts';
 import type { FileSystem } from './filesystem.ts';
 import { moveNew } from './movenew.ts';
 import { openPrivateOf, privateName } from './private.ts';
+import { UPPER } from './setup.ts';
 import { textOf } from './spot.ts';
+import { unterminated } from './xattrpolicy.ts';
 
 /** Our private directory, open, and the name in it. */
 export interface Aside {
@@ -51,6 +53,27 @@ export function takeAside(
 export function putAsideBack(aside: Aside, dir: number, name: CString): number {
   const result = moveNew(aside.work, aside.name, dir, name);
   close(aside.work);
+  return result;
+}
+
+/**
+ * Keeps on the upper layer, for whoever looks for it, what loses its name and may be wanted. Call it as the daemon. @param name that it had.
+ * @returns 0 or a negative errno: then it is where it was
+ */
+export function keepAside(
+  fs: FileSystem,
+  from: number,
+  its: CString,
+  name: CString,
+  event: 'copy_set_aside' | 'new_file_set_aside',
+): number {
+  const aside = openPrivateOf(fs, UPPER, 'aside');
+  if (aside < 0) return aside;
+  const kept = privateName(fs);
+  const result = moveNew(from, its, aside, kept);
+  close(aside);
+  if (result === 0)
+    fs.log.warn(event, { name: unterminated(name), layer: fs.pathOf(UPPER), kept: unterminated(kept) });
   return result;
 }
 

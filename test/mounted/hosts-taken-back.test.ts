@@ -4,7 +4,7 @@
 import { linkSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import t from 'tap';
 import type { Paused } from './faults.ts';
-import { type Hosts, hostsTest } from './hosts.ts';
+import { type Hosts, hostsTest, list } from './hosts.ts';
 import { whereIs } from './support.ts';
 
 const prepare = ({ upper, lower: [lower] }: { upper: string; lower: string[] }) => {
@@ -124,3 +124,30 @@ await hostsTest(t, 'a file that is replaced cannot be kept', options, async (t, 
   }
   rmSync(work);
 });
+
+await hostsTest(
+  t,
+  'a new file that somebody has written to before it is taken back',
+  options,
+  async (t, m) => {
+    const room = m.a.faults.pause('make.room');
+    const maker = m.a.run('set -C; echo mine >new');
+    const making = await room();
+    t.equal(await m.b.run('mv -nT x new'), 'ok');
+    const made = m.a.faults.pause('make.made');
+    making.go();
+    const there = await made();
+    t.equal(await m.b.run('echo b >new; sync new'), 'ok');
+    there.go();
+    t.not(await maker, 'ok');
+    t.equal(read(m, 'new'), 'old x\n');
+    t.equal(whereIs(m, 'new'), 'lower');
+    const aside = `${m.upper}/.migratefs/aside`;
+    t.same(
+      list(aside).map((name) => readFileSync(`${aside}/${name}`, 'utf8')),
+      ['b\n'],
+      'what was written is there',
+    );
+    t.match(m.log(), / event=new_file_set_aside .*name=new /);
+  },
+);
