@@ -8,7 +8,7 @@ import { Announcement } from './announce.ts';
 import type { End } from './bringup.ts';
 import type { FileSystem } from './filesystem.ts';
 import { mirror } from './mirror.ts';
-import { UPPER } from './setup.ts';
+import { isExclusive, UPPER } from './setup.ts';
 import { refreshAbove, side, topSide } from './sides.ts';
 
 /**
@@ -42,4 +42,31 @@ export function confirmMove(announced: Announcement | undefined): number {
   const others = announced.others();
   const unmet = announced.end();
   return others > 0 || unmet === -ENOENT ? MOVED : Math.min(others, unmet);
+}
+
+/**
+ * Before a directory gets a name that nothing has, in the layers in `sides`: who makes a side of it where it has none, by that name, meets this.
+ * @returns undefined where it cannot have any, or nothing of ours can be made
+ */
+export function announceArrival(
+  fs: FileSystem,
+  node: NodeId,
+  { parent, name }: End,
+  sides: readonly number[],
+): Announcement | undefined {
+  const mayHaveOther = (layer: number) => layer === UPPER || side(fs, parent, layer) >= 0;
+  const others = fs.layers.some((_, layer) => !sides.includes(layer) && mayHaveOther(layer));
+  if (!others || isExclusive(fs.policy)) return undefined;
+  const top = sides[0] as number;
+  return Announcement.begin(fs, side(fs, node, top), side(fs, parent, top), name);
+}
+
+/**
+ * When it has the name, and another layer has a directory there. @returns 0 when that is a side of it, `MOVED` when it was made before by who knew nothing
+ * of this one; or a negative errno
+ */
+export function confirmArrival(announced: Announcement | undefined): number {
+  if (announced === undefined) return 0;
+  const met = confirmMove(announced);
+  return met === MOVED ? 0 : met || MOVED;
 }

@@ -17,6 +17,9 @@ import { Stat } from '../sys/stat.ts';
 import type { FileSystem } from './filesystem.ts';
 import { moveNew } from './movenew.ts';
 import { openPrivateOf, privateName } from './private.ts';
+import { UPPER } from './setup.ts';
+import { textOf } from './spot.ts';
+import { unterminated } from './xattrpolicy.ts';
 
 /** Our private directory, open, and the name in it. */
 export interface Aside {
@@ -53,10 +56,34 @@ export function putAsideBack(aside: Aside, dir: number, name: CString): number {
   return result;
 }
 
+/**
+ * Keeps on the upper layer, for whoever looks for it, what loses its name and may be wanted. Call it as the daemon. @param name that it had.
+ * @returns 0 or a negative errno: then it is where it was
+ */
+export function keepAside(
+  fs: FileSystem,
+  from: number,
+  its: CString,
+  name: CString,
+  event: 'copy_set_aside' | 'new_file_set_aside',
+): number {
+  const aside = openPrivateOf(fs, UPPER, 'aside');
+  if (aside < 0) return aside;
+  const kept = privateName(fs);
+  const result = moveNew(from, its, aside, kept);
+  close(aside);
+  if (result === 0)
+    fs.log.warn(event, { name: unterminated(name), layer: fs.pathOf(UPPER), kept: unterminated(kept) });
+  return result;
+}
+
 /** Part of a name aside: of which object it was meant to be. */
 export function asideSuffix({ inoLo, inoHi }: Stat): string {
   return `.of-${((BigInt(inoHi) << 32n) | BigInt(inoLo)).toString(16)}`;
 }
+
+/** The same of a file that a rename replaces (kepttarget.ts). It says nothing of who is at a copy of the file. */
+export const keptSuffix = (stat: Stat): string => `.kept${asideSuffix(stat)}`;
 
 const DOT = cstring('.');
 const stat = new Stat();
@@ -68,7 +95,9 @@ export function isHeldAside(fs: FileSystem, layer: number, object: Stat): boolea
   const fd = openat(work, DOT, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   let held = false;
   if (fd >= 0) {
+    const kept = keptSuffix(object);
     eachDirent(fd, ({ name }) => {
+      if (textOf(name).endsWith(kept)) return true;
       const found = statx(work, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, stat);
       held = found === 0 && stat.sameObject(object);
       return !held;

@@ -4,16 +4,18 @@
 
 import { EEXIST, ENOENT, ENOTEMPTY } from '../../protocol/errno.ts';
 import type { NodeId } from '../../protocol/types.ts';
-import { AT_REMOVEDIR } from '../sys/constants.ts';
+import { AT_REMOVEDIR, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS } from '../sys/constants.ts';
 import type { CString } from '../sys/cstring.ts';
-import { unlinkat } from '../sys/path.ts';
+import { statx, unlinkat } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
+import { keepAside } from './aside.ts';
 import { asEither } from './either.ts';
 import type { FileSystem } from './filesystem.ts';
+import { contentOf } from './identity.ts';
 import { findIn } from './locate.ts';
 import { isExclusive, UPPER } from './setup.ts';
 import { refreshSides } from './sides.ts';
-import { statSame, takeAway } from './takeaway.ts';
+import { type Delete, statSame, takeAway } from './takeaway.ts';
 
 const there = new Stat();
 
@@ -41,11 +43,21 @@ export function isElsewhere(
 
 /**
  * Takes back what was just made on the upper layer, if it has its name still. What somebody has put into a directory by now is not taken from
- * him: it stays, and is one with what lies below. @returns 0, -ENOENT when it stays or has not its name any more, or a negative errno
+ * him: it stays, and is one with what lies below. A file that somebody has written to by now is set aside.
+ * @param made what it was when it was made. @returns 0, -ENOENT when it stays or has not its name any more, or a negative errno
  */
 export function unmake(fs: FileSystem, dir: number, name: CString, made: Stat): number {
-  if (!made.isDirectory)
-    return asEither(fs, () => takeAway(fs, UPPER, dir, name, made, (from, its) => unlinkat(from, its, 0)));
+  if (!made.isDirectory) {
+    const remove: Delete = (from, its) => dropMade(fs, name, made, from, its);
+    return asEither(fs, () => takeAway(fs, UPPER, dir, name, made, remove));
+  }
   const removed = asEither(fs, () => statSame(dir, name, made) || unlinkat(dir, name, AT_REMOVEDIR));
   return removed === -ENOTEMPTY || removed === -EEXIST ? -ENOENT : removed;
+}
+
+function dropMade(fs: FileSystem, name: CString, made: Stat, from: number, its: CString): number {
+  const found = statx(from, its, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, there);
+  if (found < 0) return found;
+  if (there.nlink > 1 || contentOf(there) === contentOf(made)) return unlinkat(from, its, 0);
+  return keepAside(fs, from, its, name, 'new_file_set_aside');
 }

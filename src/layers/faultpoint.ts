@@ -38,6 +38,7 @@ export type FaultPoint =
   | 'rename.found'
   | 'rename.hidden'
   | 'rename.renamed'
+  | 'rename.back'
   | 'rename.moved'
   | 'make.room'
   | 'make.made'

@@ -150,11 +150,13 @@ function linkNameless(fs: FileSystem, node: NodeId, parent: NodeId, name: CStrin
   const dir = writableSide(fs, parent);
   if (dir < 0) return dir;
   reach('link.opened');
-  const result = linkat(AT_FDCWD, procPath(fd), dir, name, AT_SYMLINK_FOLLOW);
+  const made = new Stat();
+  const result =
+    statx(fd, EMPTY, AT_EMPTY_PATH, STATE_MASK, made) ||
+    linkat(AT_FDCWD, procPath(fd), dir, name, AT_SYMLINK_FOLLOW);
   const wrong = result || isElsewhere(fs, parent, name, [UPPER]);
   if (wrong === 0 || result < 0) return wrong || UPPER;
-  const made = new Stat();
-  const taken = statx(fd, EMPTY, AT_EMPTY_PATH, STATE_MASK, made) || unmake(fs, dir, name, made);
+  const taken = unmake(fs, dir, name, made);
   // Somebody else has renamed or deleted it by now.
   return taken === -ENOENT ? UPPER : taken || wrong;
 }

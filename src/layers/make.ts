@@ -60,9 +60,8 @@ export function makeDirectory(
   mode: number,
   umask: number,
 ): number {
-  const node = make(fs, parent, name, umask, (dir) => mkdirat(dir, name, mode));
-  if (node >= 0) markOnly(fs, node as NodeId, UPPER);
-  return node;
+  const call = (dir: number) => mkdirat(dir, name, mode);
+  return make(fs, parent, name, umask, call, (node) => markOnly(fs, node, UPPER));
 }
 
 export function makeNode(
@@ -87,6 +86,7 @@ function make(
   name: CString,
   umask: number,
   call: (dir: number) => number,
+  whenAlone?: (node: NodeId) => void,
 ): number {
   const attempt = () => {
     const dir = roomFor(fs, parent, name);
@@ -95,7 +95,7 @@ function make(
     const made = call(dir);
     if (made < 0) return made;
     const result = statx(dir, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS | STATX_BTIME, fs.stat);
-    return result < 0 ? result : internMade(fs, parent, name, dir);
+    return result < 0 ? result : internMade(fs, parent, name, dir, whenAlone);
   };
   return untilFound(attempt, -EEXIST);
 }
@@ -103,8 +103,15 @@ function make(
 /**
  * As `intern`, for what was just made on the upper layer, in `dir`, with its attributes in `fs.stat`. @returns `MOVED` when another host has given a
  * lower layer's object the name meanwhile, and what was made is taken back: looked for again, that one is found
+ * @param whenAlone called where no other layer has the name
  */
-export function internMade(fs: FileSystem, parent: NodeId, name: CString, dir: number): number {
+export function internMade(
+  fs: FileSystem,
+  parent: NodeId,
+  name: CString,
+  dir: number,
+  whenAlone?: (node: NodeId) => void,
+): number {
   reach('make.made');
   const wrong = isElsewhere(fs, parent, name, [UPPER]);
   if (wrong < 0) {
@@ -114,5 +121,7 @@ export function internMade(fs: FileSystem, parent: NodeId, name: CString, dir: n
     // Somebody else has renamed it by now, say, or uses it: so it was there.
     if (taken !== -ENOENT) return taken < 0 ? taken : wrong === -EEXIST ? MOVED : wrong;
   }
-  return intern(fs, parent, name, UPPER, fs.stat);
+  const node = intern(fs, parent, name, UPPER, fs.stat);
+  if (node >= 0 && wrong === 0) whenAlone?.(node as NodeId);
+  return node;
 }

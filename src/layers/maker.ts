@@ -23,7 +23,9 @@ export function makerNamed(name: CString): Maker | undefined {
 
 /** @returns undefined for a name that is none of `privateName`. */
 export function makerOf(name: CString): Maker | undefined {
-  const match = /^(.+)\.(\d+)\.\d+\.\d+\.[0-9a-f]+(?:\.links|\.(?:of|at)-[0-9a-f]+)?$/.exec(textOf(name));
+  const match = /^(.+)\.(\d+)\.\d+\.\d+\.[0-9a-f]+(?:\.links|(?:\.kept)?\.(?:of|at)-[0-9a-f]+)?$/.exec(
+    textOf(name),
+  );
   return match === null ? undefined : { host: match[1] as string, pid: Number(match[2]) };
 }
 

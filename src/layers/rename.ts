@@ -1,7 +1,18 @@
 // rename: a file moves within its own layer where that shows the right thing, else it is copied up and moves there. The target is always
 // the old or the new content, and nothing that was hidden under the source's name appears.
 
-import { EEXIST, EINTR, EINVAL, EISDIR, ENOENT, ENOTDIR, EPERM, EROFS, EXDEV } from '../../protocol/errno.ts';
+import {
+  EEXIST,
+  EINTR,
+  EINVAL,
+  EISDIR,
+  ENOENT,
+  ENOTDIR,
+  EPERM,
+  EROFS,
+  EXDEV,
+  errnoName,
+} from '../../protocol/errno.ts';
 import type { NodeId } from '../../protocol/types.ts';
 import { O_CLOEXEC, O_NOFOLLOW, O_PATH, RENAME_EXCHANGE, RENAME_NOREPLACE } from '../sys/constants.ts';
 import type { CString } from '../sys/cstring.ts';
@@ -19,6 +30,7 @@ import type { FileSystem } from './filesystem.ts';
 import { mayGrow, mayLoseName } from './guardflags.ts';
 import { HiddenAside } from './hiddenaside.ts';
 import { begin, recordRenamed } from './journal.ts';
+import { KeptTarget } from './kepttarget.ts';
 import { lateCopy } from './latecopy.ts';
 import { locateLeaving } from './leaving.ts';
 import { keepLinked, settleGone } from './linkindex.ts';
@@ -37,6 +49,7 @@ import { side } from './sides.ts';
 import { dropOldTargets, supersedes, syncContent } from './supersede.ts';
 import { reportTorn } from './torn.ts';
 import { touch } from './touch.ts';
+import { unterminated } from './xattrpolicy.ts';
 
 /**
  * RENAME and RENAME2.
@@ -160,9 +173,11 @@ function moveWithin(
   const pin = pinTarget(fs, to);
   let result = isOpen ? synced : 0;
   if (layer > UPPER && to.layer === layer) result ||= keepTarget(fs, target, to);
+  const kept = result === 0 ? KeptTarget.keep(fs, layer, target, to) : undefined;
   result ||= renameIn(dir, from.name, target, to.name, flags);
   reach('rename.renamed');
-  if (result === 0) result = checkShown(fs, layer, from, dir, to, target);
+  if (result === 0) result = checkShown(fs, layer, from, dir, to, target, kept);
+  else kept?.drop();
   // What another host has taken away meanwhile was what users saw, and shall not come back either.
   if (result === 0 || result === -ENOENT) hidden.discard();
   else hidden.putBack();
@@ -183,21 +198,43 @@ function moveWithin(
 /**
  * Another host may have put something in another layer since the names were looked for: what has just come would be hidden by a copy of the old
  * target, for one, or would hide what must not be replaced, and what has gone would be there again as a copy of itself.
- * @returns 0, or, with the old name given back, `MOVED` or the errno of a layer that cannot be asked.
+ * @param kept what was replaced. @returns 0, or, with both names given back, `MOVED` or the errno of a layer that cannot be asked.
  */
-function checkShown(fs: FileSystem, layer: number, from: End, dir: number, to: End, target: number): number {
-  if (layer > UPPER && to.layer === layer) {
-    lateCopy(fs, layer, to.stat, to.parent, to.name);
-    // The other names of the old target may have a copy, which has one name less.
-    settleGone(fs, layer, to.stat);
-  }
+function checkShown(
+  fs: FileSystem,
+  layer: number,
+  from: End,
+  dir: number,
+  to: End,
+  target: number,
+  kept: KeptTarget | undefined,
+): number {
+  const replaces = layer > UPPER && to.layer === layer;
+  if (replaces) lateCopy(fs, layer, to.stat, to.parent, to.name);
   const copied = lateCopy(fs, layer, from.stat, from.parent, from.name);
   const inTheWay = copied === 0 || copied === -EINTR ? findOther(fs, layer, to) : copied;
-  if (inTheWay === 0) return 0;
-  const back = asEither(fs, () => renameIn(target, to.name, dir, from.name, RENAME_NOREPLACE));
-  if (back === 0) return inTheWay < 0 ? inTheWay : MOVED;
-  reportTorn(fs, layer, from.name, to.name, back);
-  return 0;
+  const stands = inTheWay === 0 || (replaces && kept === undefined && !isCovered(fs, layer, to, inTheWay));
+  if (!stands) {
+    const back = kept
+      ? kept.giveBack(dir, from)
+      : asEither(fs, () => renameIn(target, to.name, dir, from.name, RENAME_NOREPLACE));
+    reach('rename.back');
+    if (back === 0) return inTheWay < 0 ? inTheWay : MOVED;
+    reportTorn(fs, layer, from.name, to.name, back);
+  } else kept?.drop();
+  // The other names of the old target may have a copy, which has one name less.
+  if (replaces) settleGone(fs, layer, to.stat);
+  // The copy follows, and replaces what has just come by the new name.
+  return stands && inTheWay > 0 ? MOVED : 0;
+}
+
+/**
+ * Where what was replaced could not be kept, the new name would be missing without the renamed file, unless a higher layer has it. @returns whether one has
+ */
+function isCovered(fs: FileSystem, layer: number, to: End, inTheWay: number): boolean {
+  if (inTheWay < 0)
+    fs.log.warn('rename_unchecked', { name: unterminated(to.name), error: errnoName(-inTheWay) });
+  return inTheWay > 0 && findCovering(fs, layer, to.parent, to.name) > 0;
 }
 
 /** As `findCovering`. Where nothing had the name, nothing below may have it either: whether that can be replaced is to be asked first. */

@@ -8,7 +8,7 @@ import { renameat2, statx } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
 import { MOVED } from './again.ts';
 import type { Announcement } from './announce.ts';
-import { announceMove, confirmMove } from './announcemove.ts';
+import { announceArrival, announceMove, confirmArrival, confirmMove } from './announcemove.ts';
 import type { End } from './bringup.ts';
 import { syncSides } from './durable.ts';
 import { isElsewhere } from './elsewhere.ts';
@@ -72,6 +72,31 @@ function renameSides(
   if (ready < 0) return ready;
   const hidden = removeHiddenUnder(fs, from, sides);
   if (hidden < 0) return hidden;
+  const node = fs.table.find(from.parent, from.name) as NodeId;
+  const arrival = to.layer < 0 ? announceArrival(fs, node, to, sides) : undefined;
+  try {
+    return moveSides(fs, from, to, flags, sides, { move: announced, arrival });
+  } finally {
+    arrival?.end();
+  }
+}
+
+interface Announced {
+  /** Of the name that it has. */
+  readonly move: Announcement | undefined;
+  /** Of the name that it gets. */
+  readonly arrival: Announcement | undefined;
+}
+
+function moveSides(
+  fs: FileSystem,
+  from: End,
+  to: End,
+  flags: number,
+  sides: readonly number[],
+  announced: Announced,
+): number {
+  const old = fs.table.find(to.parent, to.name) as NodeId;
   const replaced = to.layer >= 0 ? layersOf(fs, old) : [];
   // In one layer alone rename(2) is one step, and replaces an empty directory in it.
   const isOneStep = sides.length === 1 && replaced.every((layer) => layer === sides[0]);
@@ -85,7 +110,7 @@ function renameSides(
   let moved = cleared < 0 ? cleared : moveAll(fs, from, to, sides, steps, flags, intent);
   if (moved === TAKEN) return answerTaken(fs, from.name, to.name);
   if (moved === 0) {
-    moved = confirmMove(announced) || confirmShown(fs, to, sides);
+    moved = confirmMove(announced.move) || confirmShown(fs, to, sides, announced.arrival);
     if (moved < 0) moveBack(fs, from, to, sides);
   }
   if (moved < 0) aside.putBack();
@@ -104,13 +129,24 @@ function renameSides(
 }
 
 /**
- * Another host may have given the name to something else where this directory has no side, since it was found free: one of the two would be hidden.
- * A directory there may be a side that has just been made. @returns 0, `MOVED` or the errno of a layer that cannot be asked: then it must move back.
+ * Another host may have given the name to something else where this directory has no side, since it was found free: one of the two would be hidden,
+ * or what is in there. @returns 0, `MOVED` or the errno of a layer that cannot be asked: then it must move back.
  */
-function confirmShown(fs: FileSystem, to: End, sides: readonly number[]): number {
+function confirmShown(
+  fs: FileSystem,
+  to: End,
+  sides: readonly number[],
+  arrival: Announcement | undefined,
+): number {
   if (to.layer >= 0) return 0;
-  const found = isElsewhere(fs, to.parent, to.name, sides, (other) => !other.isDirectory);
-  return found === -EEXIST ? MOVED : found;
+  let directory = false;
+  const isOther = (other: Stat) => {
+    directory ||= other.isDirectory;
+    return !other.isDirectory;
+  };
+  const found = isElsewhere(fs, to.parent, to.name, sides, isOther);
+  if (found < 0) return found === -EEXIST ? MOVED : found;
+  return directory ? confirmArrival(arrival) : 0;
 }
 
 /** The layers that have a directory, as far as its sides are known. */

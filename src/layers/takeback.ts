@@ -8,12 +8,11 @@ import type { CString } from '../sys/cstring.ts';
 import { close } from '../sys/fd.ts';
 import { statx, unlinkat } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
-import { type Aside, isHeldAside, putAsideBack, takeAside } from './aside.ts';
+import { type Aside, isHeldAside, keepAside, putAsideBack, takeAside } from './aside.ts';
 import { reach } from './faultpoint.ts';
 import type { FileSystem } from './filesystem.ts';
 import { contentOf } from './identity.ts';
 import { moveNew } from './movenew.ts';
-import { openPrivateOf } from './private.ts';
 import { UPPER } from './setup.ts';
 import { statSame } from './takeaway.ts';
 import { WAIT, waitWhile } from './waitwhile.ts';
@@ -131,7 +130,7 @@ function takeCopy(fs: FileSystem, upper: number, name: CString, made: Stat): Asi
 /** Disposes of what `takeCopy` has taken, or keeps it, and closes. @returns 0 or a negative errno */
 function disposeOf(fs: FileSystem, aside: Aside, name: CString, dispose: Dispose): number {
   let disposed = dispose(aside, now.nlink);
-  if (disposed < 0) disposed = keep(fs, aside, name);
+  if (disposed < 0) disposed = keepAside(fs, aside.work, aside.name, name, 'copy_set_aside');
   close(aside.work);
   return disposed;
 }
@@ -142,15 +141,3 @@ function reportKept(fs: FileSystem, name: CString, result: number): void {
 }
 
 const IN_USE = 1;
-
-function keep(fs: FileSystem, { work, name: kept }: Aside, name: CString): number {
-  const aside = openPrivateOf(fs, UPPER, 'aside');
-  if (aside < 0) return aside;
-  const result = moveNew(work, kept, aside, kept);
-  close(aside);
-  if (result === 0) {
-    const layer = fs.pathOf(UPPER);
-    fs.log.warn('copy_set_aside', { name: unterminated(name), layer, kept: unterminated(kept) });
-  }
-  return result;
-}

@@ -3,3 +3,4 @@
 process.env.MIGRATEFS_HOSTS_BACKING = 'gluster';
 await import('../mounted/hosts-copyup.test.ts');
 await import('../mounted/hosts-links.test.ts');
+await import('../mounted/hosts-taken-back.test.ts');

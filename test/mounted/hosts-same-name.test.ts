@@ -229,3 +229,55 @@ await hostsTest(
     }
   },
 );
+
+await hostsTest(
+  t,
+  'an old directory is renamed to what another host makes a directory of',
+  { ...options, prepare },
+  async (t, m) => {
+    for (const point of ['rename.found', 'renamedir.announced'] as FaultPoint[]) {
+      for (const act of ['mkdir d/f', 'mkdir d/f; echo mine >d/f/in']) {
+        const told = await overtaken(t, m.b, 'mv -T d/dir d/f', point, m.a, act);
+        const isEmpty = !act.includes('in');
+        t.match(told, isEmpty ? /^ok$/ : /^Directory not empty$/, `${act}: ${told}`);
+        const [old, layer] = isEmpty ? ['d/f', 'lower'] : ['d/dir', 'lower'];
+        t.equal(readFileSync(`${m.mnt}/${old}/in`, 'utf8'), 'in\n');
+        t.equal(whereIs(m, old), layer, 'what is told to be replaced is not there any more');
+        nothingHidden(t, m);
+        prepare(m);
+      }
+    }
+  },
+);
+
+await hostsTest(
+  t,
+  'an old directory is renamed, and another host makes a side of it before that is confirmed',
+  { ...options, prepare },
+  async (t, m) => {
+    const moved = m.b.faults.pause('renamedir.moved-1');
+    const mover = m.b.run('mv -T d/dir d/f');
+    const there = await moved();
+    t.equal(await m.a.run('echo more >d/f/more'), 'ok');
+    there.go();
+    t.equal(await mover, 'ok');
+    t.equal(readFileSync(`${m.mnt}/d/f/in`, 'utf8'), 'in\n');
+    t.equal(readFileSync(`${m.mnt}/d/f/more`, 'utf8'), 'more\n');
+    t.equal(whereIs(m, 'd/dir'), '');
+    nothingHidden(t, m);
+  },
+);
+
+await hostsTest(
+  t,
+  'a directory that was made while another host moved old files into it is not believed to be the only one',
+  { ...options, prepare, options: 'cache=shared' },
+  async (t, m) => {
+    const anew = 'mkdir d/f || true; ! (set -C; echo mine >d/f/x) 2>/dev/null';
+    const told = await overtaken(t, m.b, anew, 'make.made', m.a, 'mv d/x d/f/x; echo more >d/f/more');
+    t.equal(told, 'ok', 'the old file is there');
+    t.equal(readFileSync(`${m.a.mnt}/d/f/x`, 'utf8'), 'x\n');
+    t.equal(whereIs(m, 'd/f/x'), 'lower');
+    nothingHidden(t, m);
+  },
+);
