@@ -1,15 +1,15 @@
 // The commands of README.md's migration do what it says of them: they are taken from there, and run on a mount.
 
-import { existsSync, lstatSync, readFileSync } from 'node:fs';
+import { existsSync, lstatSync, readFileSync, writeFileSync } from 'node:fs';
 import t, { type Test } from 'tap';
-import { isRoot, type Mounted, mountTest, program, run, sh, treeDigest, whereIs } from './support.ts';
+import { has, isRoot, type Mounted, mountTest, program, run, sh, treeDigest, whereIs } from './support.ts';
 
 const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
 
 /** The commands between two marks, for this mount's directories. */
-function commands(mark: string, m: Mounted): string {
-  const from = readme.indexOf(`<!-- ${mark} -->`);
-  const text = readme.slice(from, readme.indexOf(`<!-- /${mark} -->`, from));
+function commands(mark: string, m: Mounted, document = readme): string {
+  const from = document.indexOf(`<!-- ${mark} -->`);
+  const text = document.slice(from, document.indexOf(`<!-- /${mark} -->`, from));
   const [, script] = /```sh\n(.*?)```/s.exec(text) ?? [];
   if (script === undefined) throw new Error(`no commands at ${mark}`);
   return script
@@ -136,3 +136,25 @@ await mountTest(t, 'what was put aside is found, on either storage', {}, async (
   const found = type(commands('aside', m)).stdout.toString().trim().split('\n').sort();
   t.same(found, [`${lower}/.migratefs/aside/tree/deep/f`, `${m.upper}/.migratefs/work/kept`]);
 });
+
+if (!has('jq')) t.test('the journal is read', { skip: 'no jq here' }, async () => {});
+else
+  await mountTest(t, 'the journal is read, past lines that a crash has cut short', {}, async (t, m) => {
+    const record = (result: string, path: string, source?: string) =>
+      JSON.stringify({ time: 'T', op: 'migrate', result, path, size: 5, source });
+    const lines = [
+      record('ok', '/a', 'removed'),
+      '{"time":"T","op":"mig',
+      '',
+      record('ENOSPC', '/b'),
+      record('ok', '/c', 'kept'),
+    ];
+    writeFileSync(`${m.upper}/.migratefs/journal/HOST.ndjson`, lines.join('\n'));
+    const read = (document?: string) => {
+      const { stdout, stderr } = type(`${commands('journal', m, document)}`);
+      return `${stdout}${stderr}`;
+    };
+    t.equal(read(), 'ENOSPC /b\n/c\n');
+    const docs = readFileSync(new URL('../../docs/journal.md', import.meta.url), 'utf8');
+    t.match(read(docs), /^\{\n {2}"files": 2,\n {2}"bytes": 10\n\}\nT ENOSPC \/b\n\/c\n$/);
+  });
