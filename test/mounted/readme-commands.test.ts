@@ -158,3 +158,12 @@ else
     const docs = readFileSync(new URL('../../docs/journal.md', import.meta.url), 'utf8');
     t.match(read(docs), /^\{\n {2}"files": 2,\n {2}"bytes": 10\n\}\nT ENOSPC \/b\n\/c\n$/);
   });
+
+await mountTest(t, 'how much is left', {}, async (t, m) => {
+  sh('head -c 5000 /dev/zero >"a\nb"; ln "a\nb" c; echo x >d; ln -s d l', { cwd: m.lower[0] as string });
+  const docs = readFileSync(new URL('../../docs/operations.md', import.meta.url), 'utf8');
+  const left = () => type(commands('left', m, docs)).stdout.toString();
+  t.equal(left(), '2 files, 5002 bytes\n');
+  sh('echo y >>d', { cwd: m.mnt });
+  t.equal(left(), '1 files, 5000 bytes\n');
+});
