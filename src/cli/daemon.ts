@@ -2,16 +2,18 @@
 // until that one says that the mount is ready, or ends. The daemon tells its errors on the caller's standard error and
 // lets go of it when it is ready.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, writeSync } from 'node:fs';
 import { constants } from 'node:os';
 import { dup3 } from '../sys/fd.ts';
 import { closeInheritedOnExec } from './inherited.ts';
 import { say } from './output.ts';
 
-/** Set for the daemon only: `ready` or `ready,device`, numbers of inherited descriptors. */
+/** Set for the daemon only: READY_FD, or READY_FD and DEVICE_FD, numbers of inherited descriptors. */
 const MARK = 'MIGRATEFS_DAEMON';
 const READY_FD = 3;
 const DEVICE_FD = 4;
+
+const TITLE_BYTES = 1024;
 
 /** How long a starting daemon may take to end in order. */
 const PATIENCE_MS = 3000;
@@ -32,8 +34,22 @@ export function becomeDaemon(): Daemon | undefined {
   const mark = process.env[MARK];
   if (mark === undefined) return undefined;
   delete process.env[MARK];
-  const [ready = READY_FD, device] = mark.split(',').map(Number);
-  return { device, ready: () => letGo(ready) };
+  if (!/^3(?:,4)?$/.test(mark) || !isPipe(READY_FD)) {
+    say(`${MARK} in the environment is not for users, and is ignored`);
+    return undefined;
+  }
+  const device = mark.includes(',') ? DEVICE_FD : undefined;
+  return { device, ready: () => letGo(READY_FD) };
+}
+
+/** Such as `spawn` makes. */
+function isPipe(fd: number): boolean {
+  try {
+    const stat = fstatSync(fd);
+    return stat.isFIFO() || stat.isSocket();
+  } catch {
+    return false;
+  }
 }
 
 function letGo(ready: number): void {
@@ -55,6 +71,8 @@ export function startDaemon(device?: number): Promise<number> {
     stdio: ['ignore', 'ignore', 'inherit', 'pipe', ...(device === undefined ? [] : [device])],
     env: { ...kept(process.env), [MARK]: device === undefined ? `${READY_FD}` : `${READY_FD},${DEVICE_FD}` },
     detached: true,
+    // Room for the title that the daemon gives itself: the system keeps no more of it than the command line had.
+    argv0: 'migratefs'.padEnd(TITLE_BYTES),
   });
   return new Promise((done) => {
     const leave = (status: number) => {

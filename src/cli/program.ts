@@ -2,6 +2,8 @@
 // UsageError of one line.
 import { Command, CommanderError } from 'commander';
 import { UsageError } from '../mount/index.ts';
+import { isNear } from '../mount/near.ts';
+import { printable } from '../mount/printable.ts';
 import { EXAMPLES, optionsHelp } from './help.ts';
 import { print } from './output.ts';
 import { version } from './version.ts';
@@ -22,6 +24,8 @@ export interface UnmountRequest {
   readonly mountpoint: string;
   readonly lazy: boolean;
 }
+
+const COMMANDS = ['umount', 'demo'];
 
 /** `done`: help or version was printed. */
 export type CommandRequest = MountRequest | UnmountRequest | { readonly kind: 'demo' | 'done' };
@@ -100,6 +104,15 @@ function mountRequest(paths: string[], flags: MountFlags): MountRequest {
   const mountpoint = paths.at(-1);
   if (mountpoint === undefined || mountpoint === '') {
     throw new UsageError('ARGUMENTS', 'no mount point: migratefs -o lowerdir=DIR,upperdir=DIR MOUNTPOINT');
+  }
+  const [first = ''] = paths;
+  if (flags.o === undefined && (paths.length === 2 || COMMANDS.some((name) => isNear(name, first)))) {
+    const meant = COMMANDS.find((name) => isNear(name, first));
+    const mend = meant === undefined ? `there are ${COMMANDS.join(' and ')}` : `is ${meant} meant?`;
+    throw new UsageError(
+      'ARGUMENTS',
+      `"${printable(first)}" is no command, and a mount needs -o lowerdir=DIR,upperdir=DIR: ${mend}`,
+    );
   }
   if (paths.length > 2) {
     throw new UsageError(

@@ -18,8 +18,9 @@ import { exitNow } from '../sys/thread.ts';
 import type { Daemon } from './daemon.ts';
 import { say } from './output.ts';
 import { policyOf } from './policy.ts';
-import { settle } from './process-state.ts';
+import { settle, titleOf } from './process-state.ts';
 import type { MountRequest } from './program.ts';
+import { version } from './version.ts';
 
 export interface Service {
   readonly request: MountRequest;
@@ -35,10 +36,13 @@ export async function serve({ request, options, daemon }: Service): Promise<numb
   const given = givenDevice(request.mountpoint);
   const adopted = given === undefined ? undefined : adoptDevice(daemon?.device ?? given, request.mountpoint);
   const log = openLog(options, daemon === undefined);
-  const { descriptorBudget, workers } = settle();
+  const mountpoint = paths.mountpoint?.path ?? request.mountpoint;
+  const lower = paths.lower.map((place) => place.path);
+  const upper = paths.upper.path;
+  const { descriptorBudget, workers } = settle(titleOf(mountpoint, lower, upper));
   const fs = prepareFileSystem({
-    lower: paths.lower.map((place) => place.path),
-    upper: paths.upper.path,
+    lower,
+    upper,
     policy: policyOf(options),
     inodeMemory: options.inodeMemory,
     keepHandles: options.handles === 'keep',
@@ -63,12 +67,20 @@ export async function serve({ request, options, daemon }: Service): Promise<numb
   if (daemon !== undefined && options.logFile === undefined && log.kind === 'file') {
     say(`no system log here: the log goes to ${describeTarget(log)}`);
   }
+  new Log(log).info('mounted', {
+    version: version(),
+    mountpoint,
+    lower: lower.join(':'),
+    upper,
+    options: request.options.join(','),
+  });
   daemon?.ready();
   const end = await session.ended;
   const status = end === 'unmounted' ? 0 : 1;
   // Nothing keeps the process now, unless a storage hangs that the journal or the sign of life waits for.
   setTimeout(() => exitNow(status), LAST_MS).unref();
   const last = new Log(log);
+  if (end === 'unmounted') last.info('unmounted', { mountpoint });
   last.end();
   if (end === 'unmounted') return status;
   last.error('session_failed', { reason: messageOf(end) });

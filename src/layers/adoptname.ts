@@ -130,7 +130,7 @@ function adopt(
   reach('link.dropped');
   // Otherwise the index has been told, of the names that are left by now: others come and go.
   if (dropped === 0) return 0;
-  reportSourceKept(fs, layer, name, dropped);
+  reportSourceKept(fs, layer, parent, name, dropped);
   return endEntries(ours, key, left, kept);
 }
 

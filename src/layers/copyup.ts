@@ -31,11 +31,11 @@ import type { FileSystem } from './filesystem.ts';
 import { Given } from './given.ts';
 import { givenUp } from './givenup.ts';
 import { isAppendOnly, isImmutable } from './guardflags.ts';
-import { begin, recordUnmigrated } from './journal.ts';
+import { begin } from './journal.ts';
 import { dropEntries } from './linkentries.ts';
 import { enterLate, isLinked, type LinkedCopy, linkCopy, publishLinked } from './linkindex.ts';
 import { type Place, placeItself } from './locate.ts';
-import { reportMigrated, reportSourceKept } from './migrated.ts';
+import { reportMigrated, reportSourceKept, reportUnmigrated } from './migrated.ts';
 import { ensureSide } from './mirror.ts';
 import { MovingLocks } from './movinglocks.ts';
 import { quietly } from './quietly.ts';
@@ -69,17 +69,17 @@ export function copyUp(fs: FileSystem, node: NodeId, at: Place, keep: Int64 = AL
     const source = new Stat();
     source.copyFrom(fs.stat);
     const upper = ensureSide(fs, at.ref.parent, UPPER);
-    if (upper < 0) return recordUnmigrated(fs, at, source, begun, upper);
+    if (upper < 0) return reportUnmigrated(fs, at, source, begun, upper);
     let result = fs.caller.asDaemon(() => copyOnce(fs, node, at, upper, source, keep));
     // A server that squashes root may let the file's own user do it.
     if (isRefused(result)) result = copyOnce(fs, node, at, upper, source, keep);
     last = isGone(result) ? -ESTALE : -EBUSY;
     if (result !== 0 && result !== CHANGED && result !== -EEXIST && !isGone(result))
-      return recordUnmigrated(fs, at, source, begun, result);
+      return reportUnmigrated(fs, at, source, begun, result);
   }
   const found = placeItself(fs, node, at);
   if (found < 0) return found;
-  return at.layer === UPPER ? 0 : recordUnmigrated(fs, at, fs.stat, begun, last);
+  return at.layer === UPPER ? 0 : reportUnmigrated(fs, at, fs.stat, begun, last);
 }
 
 // On network file systems an open source, too, is gone when another host has removed it (EBADFD: GlusterFS, which had put the opening off).
@@ -189,7 +189,7 @@ function settle(fs: FileSystem, attempt: Attempt, given: Given, locks: Carried):
     late = fs.caller.asDaemon(() => enterLate(fs, at.layer, source, from, copy)) || late;
   if (late < 0) {
     // What somebody has changed of it since would be lost with the source.
-    reportSourceKept(fs, at.layer, at.ref.bytes, late);
+    reportSourceKept(fs, at.layer, at.ref.parent, at.ref.bytes, late);
     reportMigrated(fs, node, at, source, made, report, performance.now() - started, 'kept');
     return 0;
   }

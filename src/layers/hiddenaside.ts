@@ -14,6 +14,7 @@ import { type Aside, putAsideBack, takeAside } from './aside.ts';
 import { syncSide } from './durable.ts';
 import type { FileSystem } from './filesystem.ts';
 import { mayRemoveFor, removeHiddenIn } from './hidden.ts';
+import { namedPath } from './journal.ts';
 import { keepLinked, removeHiddenName } from './linkindex.ts';
 import { liveSide } from './livesides.ts';
 import { UPPER } from './setup.ts';
@@ -126,7 +127,7 @@ export class HiddenAside {
         const result = finish(waiting);
         if (result === 0 || result === -ENOENT) continue;
         fs.log.warn('hidden_copy_kept', {
-          name: unterminated(this.#name),
+          path: namedPath(fs, this.#parent, this.#name),
           layer: fs.pathOf(aside.layer),
           kept: unterminated(aside.name),
           error: errnoName(-result),

@@ -146,6 +146,11 @@ const second = newPath();
 const SLASH = 0x2f;
 const UNKNOWN = 0x3f; // '?', as in inodes/path.ts
 
+/** The path of a name from the root of the mount, for the log; it stands until the next one is asked for. */
+export function namedPath(fs: FileSystem, parent: NodeId, name: CString): Uint8Array {
+  return pathTo(fs, parent, name, first);
+}
+
 /** The path of a name, as a part of `out`. */
 function pathTo(fs: FileSystem, parent: NodeId, name: CString, out: typeof first): Uint8Array {
   const { bytes, directory } = out;

@@ -31,6 +31,7 @@ import { EntryChanges } from './entrychanges.ts';
 import { inJournalFolder } from './filesystem.ts';
 import { dropSigns, finishGone } from './finishgone.ts';
 import { goneFrom } from './maker.ts';
+import { checkPair, keepPair } from './pair.ts';
 import {
   type FileSystemSetup,
   isExclusive,
@@ -39,12 +40,8 @@ import {
   PRIVATE_NAME,
   UPPER,
 } from './setup.ts';
+import { SetupError } from './setuperror.ts';
 import { openUntouched } from './untouched.ts';
-
-/** The layers cannot be served; `message` names the thing and the mend. */
-export class SetupError extends Error {
-  override readonly name = 'SetupError';
-}
 
 /** What the mount options say of the layers. Paths are checked again here: they may have changed since. */
 export interface PrepareOptions {
@@ -67,12 +64,15 @@ const MOST_HANDLES = 1 << 20;
 
 export function prepareFileSystem(options: PrepareOptions): FileSystemSetup {
   const log = new Log(options.log, options.logLevel);
-  const paths = [options.upper, ...options.lower];
+  const host = hostTag();
+  const roots = [options.upper, ...options.lower].map((path, i) => openRoot(path, i, options.policy));
+  checkPair(roots, goneFrom(host));
   // The lowest first: an old layer that is refused leaves the new one as it was.
-  const layers = paths
+  const layers = roots
     .toReversed()
-    .map((path, i) => openLayer(path, paths.length - 1 - i, options.policy, log));
+    .map((root, i) => claimLayer(root, roots.length - 1 - i, options.policy, log));
   layers.reverse();
+  if (!options.policy.readOnly) keepPair({ layers, host }, log);
   const region = reserve(options, layers.length);
   enterRoot(new InodeTable(region), layers);
   const setup: FileSystemSetup = {
@@ -84,7 +84,7 @@ export function prepareFileSystem(options: PrepareOptions): FileSystemSetup {
     log: options.log,
     logLevel: options.logLevel,
     generation: randomBytes(4).readUInt32LE(),
-    host: hostTag(),
+    host,
   };
   if (!options.policy.readOnly) {
     const isGone = goneFrom(setup.host);
@@ -99,7 +99,9 @@ function maySwitch(): boolean {
   return geteuid() === 0 && hasEffectiveCapability(CAP_SETUID) && hasEffectiveCapability(CAP_SETGID);
 }
 
-function openLayer(path: string, index: number, policy: PrepareOptions['policy'], log: Log): LayerSetup {
+type Root = Omit<LayerSetup, 'ours'>;
+
+function openRoot(path: string, index: number, policy: PrepareOptions['policy']): Root {
   const { readOnly } = policy;
   const root = cstring(path);
   const fd = readOnly ? openUntouched(root) : open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -117,6 +119,15 @@ function openLayer(path: string, index: number, policy: PrepareOptions['policy']
       `upperdir ${JSON.stringify(path)} is a GlusterFS volume that distributes files over ${bricks} bricks, where two hosts that write to one old file at the same moment can lose what one of them has written: give cache=exclusive if this is the only host, or take a volume of one brick or one set of replicas`,
     );
   }
+  return { path, fd };
+}
+
+function claimLayer(
+  { path, fd }: Root,
+  index: number,
+  { readOnly }: PrepareOptions['policy'],
+  log: Log,
+): LayerSetup {
   try {
     return { path, fd, ours: claim({ path, fd }, index, readOnly, log) };
   } catch (error) {

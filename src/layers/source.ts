@@ -62,7 +62,7 @@ export function removeSource(
     const dispose: Dispose = (aside, links) => (links > 1 || isSomewhere(from) ? dropCopy(aside) : -ENOENT);
     return takeBack(fs, was, source, upper, made, dispose) ? 'in use' : 'gone';
   }
-  reportSourceKept(fs, layer, name, result);
+  reportSourceKept(fs, layer, at.ref.parent, name, result);
   return 'kept';
 }
 

@@ -22,8 +22,8 @@ import { syncSide } from './durable.ts';
 import { asEither } from './either.ts';
 import type { FileSystem } from './filesystem.ts';
 import { removeHidden } from './hidden.ts';
+import { namedPath } from './journal.ts';
 import { syncFile } from './sync.ts';
-import { unterminated } from './xattrpolicy.ts';
 
 /** Whether the target is one that only a layer below `layer` has. */
 export const supersedes = (layer: number, to: End): boolean => to.layer > layer;
@@ -64,5 +64,6 @@ export function dropOldTargets(fs: FileSystem, layer: number, to: End, isContent
 }
 
 function reportKept(fs: FileSystem, to: End, result: number): void {
-  if (result < 0) fs.log.warn('hidden_copy_kept', { name: unterminated(to.name), error: errnoName(-result) });
+  if (result < 0)
+    fs.log.warn('hidden_copy_kept', { path: namedPath(fs, to.parent, to.name), error: errnoName(-result) });
 }

@@ -8,11 +8,12 @@ import { mountAt, readMounts } from '../sys/mountinfo.ts';
 import { checkDevice, checkKernel } from './device-node.ts';
 import { SystemError } from './errors.ts';
 import { findFusermount } from './fusermount.ts';
+import { isDead } from './left.ts';
 import { FS_TYPE } from './mount-flags.ts';
 import type { MountOptions } from './options.ts';
 import { checkLayersApart, checkMountpointApart } from './overlap.ts';
 import { type Place, placeOf } from './place.ts';
-import { messageOf, printable } from './printable.ts';
+import { messageOf, printable, shellWord } from './printable.ts';
 
 export interface CheckedPaths {
   readonly lower: readonly Place[];
@@ -67,6 +68,11 @@ function layerPlace(name: string, path: string): Place {
           'LAYER_UNREADABLE',
           `${what} may not be reached by this user: give it search permission`,
         );
+      case 'ENOTCONN':
+        throw new SystemError(
+          'LAYER_UNREADABLE',
+          `${what} lies on a mount whose daemon is gone: unmount that (umount -l; findmnt -T ${shellWord(path)} shows which), and mount it again`,
+        );
       default:
         throw new SystemError('LAYER_UNREADABLE', `${what} cannot be used: ${code(error)}`);
     }
@@ -111,7 +117,8 @@ function mountpointPlace(path: string): Place {
   const what = `mount point ${printable(path)}`;
   // Asked of the kernel's list first: the directory of a mount whose daemon is gone cannot even be looked at.
   const point = pointOf(path);
-  if (point !== undefined && mountAt(point)?.type === FS_TYPE) throw alreadyMounted(path);
+  if (point !== undefined && mountAt(point)?.type === FS_TYPE)
+    throw isDead(point) ? daemonGone(path) : alreadyMounted(path);
   try {
     return placeOf(path);
   } catch (error) {
@@ -119,15 +126,12 @@ function mountpointPlace(path: string): Place {
       case 'ENOENT':
         throw new SystemError(
           'MOUNTPOINT_MISSING',
-          `${what} does not exist: make it, mkdir ${printable(path)}`,
+          `${what} does not exist: make it, mkdir ${shellWord(path)}`,
         );
       case 'ENOTDIR':
         throw new SystemError('MOUNTPOINT_NOT_DIRECTORY', `${what} is not a directory: name a directory`);
       case 'ENOTCONN':
-        throw new SystemError(
-          'ALREADY_MOUNTED',
-          `${what} is a mount whose daemon is gone: unmount it first, umount ${printable(path)}`,
-        );
+        throw daemonGone(path, 'umount -l');
       case 'EACCES':
         throw new SystemError(
           'MOUNTPOINT_DENIED',
@@ -149,10 +153,17 @@ export function pointOf(path: string): string | undefined {
   }
 }
 
+function daemonGone(path: string, command = 'migratefs umount'): SystemError {
+  return new SystemError(
+    'ALREADY_MOUNTED',
+    `mount point ${printable(path)} is a mount whose daemon is gone: unmount it first, ${command} ${shellWord(path)}`,
+  );
+}
+
 function alreadyMounted(path: string): SystemError {
   return new SystemError(
     'ALREADY_MOUNTED',
-    `mount point ${printable(path)} is already a migratefs mount: unmount it first, migratefs umount ${printable(path)}`,
+    `mount point ${printable(path)} is already a migratefs mount: unmount it first, migratefs umount ${shellWord(path)}`,
   );
 }
 

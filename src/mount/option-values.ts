@@ -2,17 +2,21 @@
  * One word of the option string against its row of the table: the value as it is used, or a UsageError.
  */
 import { UsageError } from './errors.ts';
+import { isNear } from './near.ts';
 import { type OptionWord, splitList, unescapeValue } from './option-words.ts';
 import { NOTE, OPTIONS, type OptionRow, optionRow } from './options-table.ts';
 import { printable } from './printable.ts';
 
 export type OptionValue = string | number | boolean | readonly string[];
 
-/** The row and the value of a word; undefined for words that are of no meaning here. */
-export function readWord(word: OptionWord): { row: OptionRow; value: OptionValue } | undefined {
+/** The row and the value of a word, which follows the word `before`; undefined for words that are of no meaning here. */
+export function readWord(
+  word: OptionWord,
+  before?: OptionWord,
+): { row: OptionRow; value: OptionValue } | undefined {
   if (NOTE.test(word.name)) return undefined;
   const row = optionRow(word.name);
-  if (row === undefined) throw unknown(word.name);
+  if (row === undefined) throw unknown(word.name, before);
   const value = readValue(row, word.raw);
   return row.kind === 'ignored' && row.name !== 'user' && !implies(row.name) ? undefined : { row, value };
 }
@@ -91,33 +95,26 @@ function size(row: OptionRow & { kind: 'size' }, raw: string): number {
     throw bad(
       row,
       `cannot be "${printable(raw)}"`,
-      `write a size from ${row.min / 2 ** 20}M to ${row.max / 2 ** 40}T`,
+      `write a size from ${sizeText(row.min)} to ${sizeText(row.max)}`,
     );
   }
   return bytes;
+}
+
+function sizeText(bytes: number): string {
+  const unit = UNITS.findLastIndex((_, power) => bytes >= 1024 ** power);
+  return `${bytes / 1024 ** unit}${UNITS[unit]}`;
 }
 
 function bad(row: OptionRow, what: string, mend: string): UsageError {
   return new UsageError('OPTION_VALUE', `option ${row.name} ${what}: ${mend}`);
 }
 
-function unknown(name: string): UsageError {
+function unknown(name: string, before: OptionWord | undefined): UsageError {
   const near = OPTIONS.find((row) => row.kind !== 'refused' && isNear(row.name, name));
   const mend = near === undefined ? 'migratefs --help lists those that are' : `is ${near.name} meant?`;
-  return new UsageError('OPTION_UNKNOWN', `option "${printable(name)}" is not known: ${mend}`);
-}
-
-/** At most one character more, less or other; case and dashes aside. */
-function isNear(a: string, b: string): boolean {
-  const [x, y] = [plain(a), plain(b)];
-  if (Math.abs(x.length - y.length) > 1 || Math.min(x.length, y.length) < 3) return false;
-  let front = 0;
-  while (front < Math.min(x.length, y.length) && x[front] === y[front]) front++;
-  let back = 0;
-  while (back < Math.min(x.length, y.length) - front && x.at(-1 - back) === y.at(-1 - back)) back++;
-  return Math.max(x.length, y.length) - front - back <= 1;
-}
-
-function plain(name: string): string {
-  return name.toLowerCase().replace(/[-_]/g, '');
+  const kind = before?.raw === undefined ? undefined : optionRow(before.name)?.kind;
+  const comma =
+    kind === 'list' || kind === 'text' ? `; a comma that belongs to ${before?.name} is written \\,` : '';
+  return new UsageError('OPTION_UNKNOWN', `option "${printable(name)}" is not known: ${mend}${comma}`);
 }

@@ -91,8 +91,9 @@ export function parseOptions(text: string | readonly string[], caller: Caller = 
 /** Option names with their values; the same option twice must say the same. */
 function collect(texts: readonly string[]): Map<string, OptionValue> {
   const values = new Map<string, OptionValue>();
-  for (const word of texts.flatMap(splitOptions)) {
-    const read = readWord(word);
+  const words = texts.flatMap(splitOptions);
+  for (const [index, word] of words.entries()) {
+    const read = readWord(word, words[index - 1]);
     if (read === undefined) continue;
     const { row, value } = read;
     const before = values.get(row.name);

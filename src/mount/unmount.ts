@@ -9,9 +9,10 @@ import { pointOf } from './checks.ts';
 import { daemonOf, gone } from './daemon-process.ts';
 import { SystemError } from './errors.ts';
 import { unmountByHelper } from './fusermount.ts';
+import { isDead } from './left.ts';
 import { FS_TYPE, MNT_DETACH, UMOUNT_NOFOLLOW } from './mount-flags.ts';
 import { placeOf } from './place.ts';
-import { printable } from './printable.ts';
+import { printable, shellWord } from './printable.ts';
 
 /** `point` as the kernel lists it. @returns 0 or a negative errno, -EBUSY above all; the words of who refused, if any */
 export async function detach(point: string, lazy: boolean): Promise<{ result: number; message: string }> {
@@ -38,14 +39,16 @@ export async function unmount(mountpoint: string, lazy: boolean): Promise<void> 
     );
   }
   const daemon = lazy ? undefined : daemonOf(connectionOf(mount));
-  const { result, message } = await detach(point, lazy);
+  let { result, message } = await detach(point, lazy);
+  // Who uses a mount that nobody serves has nothing more to lose.
+  if (result === -EBUSY && !lazy && isDead(point)) ({ result, message } = await detach(point, true));
   switch (result) {
     case 0:
       return daemon === undefined ? undefined : gone(daemon);
     case -EBUSY:
       throw new SystemError(
         'BUSY',
-        `${what} is in use: end what uses it (fuser -vm ${what} shows it), or detach it with migratefs umount --lazy ${what}`,
+        `${what} is in use: end what uses it (fuser -vm ${shellWord(mountpoint)} shows it), or detach it with migratefs umount --lazy ${shellWord(mountpoint)}`,
       );
     case -EINVAL:
     case -ENOENT:

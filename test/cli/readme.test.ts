@@ -105,3 +105,25 @@ t.test('the events of the log, and their levels', async (t) => {
   for (const [name, level] of written) t.equal(said.get(name), level, name);
   for (const name of said.keys()) t.ok(code.includes(`'${name}'`), `${name} exists`);
 });
+
+t.test('links of the documents lead somewhere', async (t) => {
+  const headings = (text: string) =>
+    [...text.matchAll(/^#+ (.*)$/gm)].map(([, title = '']) =>
+      title
+        .toLowerCase()
+        .replace(/[^\w\- ]/g, '')
+        .replaceAll(' ', '-'),
+    );
+  const documents = [
+    'README.md',
+    ...readdirSync(new URL('../../docs', import.meta.url)).map((name) => `docs/${name}`),
+  ];
+  for (const name of documents.filter((each) => each.endsWith('.md'))) {
+    for (const [, target = ''] of read(name).matchAll(/\]\(((?!https?:)[^)\s]+)\)/g)) {
+      const [file = '', heading] = target.split('#');
+      const path = file === '' ? name : new URL(file, `file:///${name}`).pathname.slice(1);
+      t.doesNotThrow(() => read(path), `${name}: ${target}`);
+      if (heading !== undefined) t.ok(headings(read(path)).includes(heading), `${name}: ${target}`);
+    }
+  }
+});

@@ -17,7 +17,6 @@ const floors = [
   'src/ops',
   'src/session',
   'src/mount',
-  'src/migrate',
   'src/cli',
 ];
 

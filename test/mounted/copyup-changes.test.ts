@@ -131,7 +131,7 @@ for (const point of LATE) {
       t.ok(readFileSync(`${m.mnt}/file`, 'utf8') === `${OLD}more\n`);
       t.equal(whereIs(m, 'file'), 'upper lower');
       t.ok(readFileSync(source, 'utf8') === `${OLD}late\n`, 'what came late is there still');
-      t.match(m.log(), /level=warn event=source_kept name=file .*error=EBUSY /);
+      t.match(m.log(), /level=warn event=source_kept path=\/file .*error=EBUSY /);
       t.match(recordsOf(m).at(-1), { op: 'migrate', path: '/file', result: 'ok', source: 'kept' });
       t.same(leftovers(m.upper), []);
       // It is hidden until the name goes, also for the next mount.

@@ -91,7 +91,7 @@ function compare(t: Test, m: Mounted, cases: Case[]): void {
     t.same(Object.keys(treeDigest(dir)), ['.']);
     t.equal(
       sh(
-        'find .migratefs -regextype egrep -regex "[.]migratefs/(journal|alive|slots)" -prune -o -type f -print 2>/dev/null || true',
+        'find .migratefs -regextype egrep -regex "[.]migratefs/(journal|alive|slots|pair)" -prune -o -type f -print 2>/dev/null || true',
         { cwd: dir },
       ),
       '',

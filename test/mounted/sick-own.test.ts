@@ -114,7 +114,7 @@ const LOWER: MountTestOptions = {
 await mountTest(t, 'a replaced file of an old storage that refuses', LOWER, async (t, m) => {
   await m.sick.fail('EIO', { operations: ['UNLINK', ...MOVES], path: '^/target$' });
   renameSync(`${m.mnt}/new`, `${m.mnt}/target`);
-  t.match(m.log(), / level=warn event=hidden_copy_kept name=target error=EIO\n/);
+  t.match(m.log(), / level=warn event=hidden_copy_kept path=\/target error=EIO\n/);
   t.equal(text(m, 'target'), 'new\n');
   await m.sick.release();
   await m.remount();

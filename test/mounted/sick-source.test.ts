@@ -41,7 +41,7 @@ await mountTest(t, 'an old storage that refuses', options, async (t, m) => {
     await m.sick.release();
     t.match(
       m.log(),
-      new RegExp(` level=warn event=source_kept name=${errno} layer=\\S+ error=${errno} consequence=`),
+      new RegExp(` level=warn event=source_kept path=/${errno} layer=\\S+ error=${errno} consequence=`),
     );
     t.match(recordsOf(m).at(-1), { op: 'migrate', result: 'ok', path: `/${errno}`, source: 'kept' });
     t.equal(text(m, errno), NEW, 'the copy is shown');
