@@ -67,9 +67,12 @@ await mountTest(
   'rsync -aH and cp -a into the mount, over what lies below',
   { prepare, needs: ['rsync'], options: 'cache=shared' },
   (t, { mnt, dir, lower: [lower], ...m }) => {
-    sh('cp -a "$1/." "$2"; cd "$2"; echo more >>a/2; ln a/5 b/5; rm b/1; ln -f a/6 c/four3', {
-      args: [lower as string, `${dir}/source`],
-    });
+    sh(
+      'cp -a "$1/." "$2"; cd "$2"; rm -rf .migratefs; echo more >>a/2; ln a/5 b/5; rm b/1; ln -f a/6 c/four3',
+      {
+        args: [lower as string, `${dir}/source`],
+      },
+    );
     for (const copy of ['rsync -aH --delete', 'rsync -aH --delete --inplace', 'cp -af']) {
       const contents = copy.startsWith('cp') ? '/.' : '/';
       sh(`${copy} "$1${contents}" "$2"`, { args: [`${dir}/source`, mnt] });
