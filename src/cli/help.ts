@@ -83,7 +83,7 @@ Examples:
   migratefs umount /data
 
 In /etc/fstab:
-  migratefs  /data  fuse.migratefs  lowerdir=/mnt/old,upperdir=/mnt/new,_netdev  0 0
+  migratefs  /data  fuse.migratefs  lowerdir=/mnt/old,upperdir=/mnt/new,mounted-layers,_netdev  0 0
 
 Signals: SIGTERM, SIGINT and SIGHUP unmount and end the daemon; SIGUSR2 opens the log file anew.
 Exit status: 0 done, 1 the system cannot do it, 2 it was asked for wrongly.

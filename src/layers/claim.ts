@@ -84,18 +84,6 @@ export function claimLate({ fd, ours }: LayerSetup, readOnly: boolean): boolean 
   return claimed;
 }
 
-/** Before there are users: makes our directory in an old layer that has had no need of one. @returns 0 or a negative errno */
-export function claimNow(layer: LayerSetup): number {
-  const known = statx(layer.fd, EMPTY, AT_EMPTY_PATH, STATX_BASIC_STATS, root);
-  if (known < 0) return known;
-  if (statx(layer.ours, EMPTY, AT_EMPTY_PATH, STATX_BASIC_STATS, found) === 0 && isOnLayer()) return 0;
-  const made = make(layer.fd);
-  if (made === -EEXIST) return claimLate(layer, false) ? 0 : -EACCES; // another host was first
-  const claimed = made < 0 ? made : dup3(made, layer.ours, O_CLOEXEC);
-  if (made >= 0) close(made);
-  return Math.min(claimed, 0);
-}
-
 /** Nobody else can make a name in the layer's root. */
 function isDaemonsAlone(stat: Stat): boolean {
   return stat.uid === geteuid() && (stat.mode & 0o022) === 0;

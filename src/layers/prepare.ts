@@ -30,8 +30,8 @@ import { claim, NotOurs } from './claim.ts';
 import { EntryChanges } from './entrychanges.ts';
 import { inJournalFolder } from './filesystem.ts';
 import { dropSigns, finishGone } from './finishgone.ts';
-import { goneFrom } from './maker.ts';
-import { checkPair, keepPair } from './pair.ts';
+import { goneFrom, type IsGone, nameOfMaker } from './maker.ts';
+import { livesOn } from './roles.ts';
 import {
   type FileSystemSetup,
   isExclusive,
@@ -40,8 +40,12 @@ import {
   PRIVATE_NAME,
   UPPER,
 } from './setup.ts';
-import { SetupError } from './setuperror.ts';
 import { openUntouched } from './untouched.ts';
+
+/** The layers cannot be served; `message` names the thing and the mend. */
+export class SetupError extends Error {
+  override readonly name = 'SetupError';
+}
 
 /** What the mount options say of the layers. Paths are checked again here: they may have changed since. */
 export interface PrepareOptions {
@@ -64,15 +68,14 @@ const MOST_HANDLES = 1 << 20;
 
 export function prepareFileSystem(options: PrepareOptions): FileSystemSetup {
   const log = new Log(options.log, options.logLevel);
-  const host = hostTag();
-  const roots = [options.upper, ...options.lower].map((path, i) => openRoot(path, i, options.policy));
-  checkPair(roots, goneFrom(host));
+  const paths = [options.upper, ...options.lower];
   // The lowest first: an old layer that is refused leaves the new one as it was.
-  const layers = roots
+  const layers = paths
     .toReversed()
-    .map((root, i) => claimLayer(root, roots.length - 1 - i, options.policy, log));
+    .map((path, i) => openLayer(path, paths.length - 1 - i, options.policy, log));
   layers.reverse();
-  if (!options.policy.readOnly) keepPair({ layers, host }, log);
+  const host = hostTag();
+  if (!options.policy.readOnly) checkRoles(layers, goneFrom(host));
   const region = reserve(options, layers.length);
   enterRoot(new InodeTable(region), layers);
   const setup: FileSystemSetup = {
@@ -99,9 +102,18 @@ function maySwitch(): boolean {
   return geteuid() === 0 && hasEffectiveCapability(CAP_SETUID) && hasEffectiveCapability(CAP_SETGID);
 }
 
-type Root = Omit<LayerSetup, 'ours'>;
+function checkRoles(layers: readonly LayerSetup[], isGone: IsGone): void {
+  for (const lower of layers.slice(1)) {
+    const maker = livesOn(lower, isGone);
+    if (maker === undefined) continue;
+    const sign = JSON.stringify(`${lower.path}/${PRIVATE_NAME}/alive/${nameOfMaker(maker)}`);
+    throw new SetupError(
+      `lowerdir ${JSON.stringify(lower.path)} is mounted as the new storage by process ${maker.pid} of ${maker.host}: unmount it there; if that daemon has died, remove ${sign}`,
+    );
+  }
+}
 
-function openRoot(path: string, index: number, policy: PrepareOptions['policy']): Root {
+function openLayer(path: string, index: number, policy: PrepareOptions['policy'], log: Log): LayerSetup {
   const { readOnly } = policy;
   const root = cstring(path);
   const fd = readOnly ? openUntouched(root) : open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -119,15 +131,6 @@ function openRoot(path: string, index: number, policy: PrepareOptions['policy'])
       `upperdir ${JSON.stringify(path)} is a GlusterFS volume that distributes files over ${bricks} bricks, where two hosts that write to one old file at the same moment can lose what one of them has written: give cache=exclusive if this is the only host, or take a volume of one brick or one set of replicas`,
     );
   }
-  return { path, fd };
-}
-
-function claimLayer(
-  { path, fd }: Root,
-  index: number,
-  { readOnly }: PrepareOptions['policy'],
-  log: Log,
-): LayerSetup {
   try {
     return { path, fd, ours: claim({ path, fd }, index, readOnly, log) };
   } catch (error) {

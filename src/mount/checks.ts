@@ -27,6 +27,10 @@ export function checkMount(options: MountOptions, mountpoint: string, root: bool
   checkKernel();
   const lower = options.lower.map((path) => layerPlace('lowerdir', path));
   const upper = layerPlace('upperdir', options.upper);
+  if (options.mountedLayers) {
+    checkMounted('upperdir', upper);
+    for (const place of lower) checkMounted('lowerdir', place);
+  }
   checkLayersApart(upper, lower);
   for (const place of lower) checkReadable('lowerdir', place);
   checkReadable('upperdir', upper);
@@ -77,6 +81,14 @@ function layerPlace(name: string, path: string): Place {
         throw new SystemError('LAYER_UNREADABLE', `${what} cannot be used: ${code(error)}`);
     }
   }
+}
+
+function checkMounted(name: string, place: Place): void {
+  if (statSync(place.path).dev !== statSync('/').dev) return;
+  throw new SystemError(
+    'LAYER_NOT_MOUNTED',
+    `${name} ${printable(place.given)} lies on the file system of /, and with the option mounted-layers it may not: mount the storage there`,
+  );
 }
 
 function checkReadable(name: string, place: Place): void {

@@ -31,6 +31,7 @@ export interface MountOptions {
   readonly logFile: string | undefined;
   readonly fsname: string | undefined;
   readonly autoUnmount: boolean;
+  readonly mountedLayers: boolean;
   readonly nonempty: boolean;
   readonly allowOther: boolean;
   readonly readOnly: boolean;
@@ -78,6 +79,7 @@ export function parseOptions(text: string | readonly string[], caller: Caller = 
     logFile: values.get('log-file') as string | undefined,
     fsname: values.get('fsname') as string | undefined,
     autoUnmount: values.has('auto_unmount'),
+    mountedLayers: values.has('mounted-layers'),
     nonempty: values.has('nonempty'),
     allowOther: caller.root,
     readOnly: (flags & MS.RDONLY) !== 0,

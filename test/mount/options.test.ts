@@ -17,7 +17,7 @@ const parse = (more: string, caller = ROOT) => parseOptions(`${LAYERS},${more}`,
 t.test('what is given', async (t) => {
   // biome-ignore format: a table
   const cases: [string, Partial<MountOptions>][] = [
-    ['', { lower: ['/a'], upper: '/b', metadata: 'layer', xattrs: 'strict', permissions: 'default', cache: 'shared', locks: 'local', handles: 'forget', passthrough: 'off', threads: 24, busyThreads: 8, inodeMemory: 8 * 2 ** 30, flags: 0, readOnly: false, autoUnmount: false, nonempty: false, allowOther: true, fsname: undefined, logFile: undefined, kernel: [] }],
+    ['', { lower: ['/a'], upper: '/b', metadata: 'layer', xattrs: 'strict', permissions: 'default', cache: 'shared', locks: 'local', handles: 'forget', passthrough: 'off', threads: 24, busyThreads: 8, inodeMemory: 8 * 2 ** 30, flags: 0, readOnly: false, autoUnmount: false, mountedLayers: false, nonempty: false, allowOther: true, fsname: undefined, logFile: undefined, kernel: [] }],
     ['lower=drain,locks=local,subtype=migratefs', { cache: 'shared' }],
     ['locks=cluster', { locks: 'cluster' }],
     ['metadata=copyup,xattrs=best-effort,cache=exclusive', { metadata: 'copyup', xattrs: 'best-effort', cache: 'exclusive' }],
@@ -27,6 +27,7 @@ t.test('what is given', async (t) => {
     ['inode-memory=64M', { inodeMemory: 64 * 2 ** 20 }], ['inode-memory=1t', { inodeMemory: 2 ** 40 }],
     ['log-file=/var/log/a\\,b', { logFile: '/var/log/a,b' }],
     ['fsname=old\\\\and\\,new=both', { fsname: 'old\\and,new=both' }],
+    ['mounted-layers', { mountedLayers: true }],
     ['auto_unmount,nonempty,allow_other,default_permissions', { autoUnmount: true, nonempty: true }],
     ['ro', { readOnly: true, flags: MS.RDONLY }], ['rw', { readOnly: false }],
     ['nosuid,nodev,noexec,sync,dirsync', { flags: MS.NOSUID | MS.NODEV | MS.NOEXEC | MS.SYNCHRONOUS | MS.DIRSYNC }],

@@ -64,21 +64,26 @@ sandbox.test(t, "root's directory in a new storage that a user mounts", true, as
   t.match(stderr, /^migratefs: .* belongs to the user 0, .*mount as its owner.*\n$/);
 });
 
-sandbox.test(t, 'made at the mount, of each storage; not with ro', false, async (t) => {
-  const look = `stat -c '%n %a %u %Y' new/.migratefs old/.migratefs 2>/dev/null | sed 's/ [0-9]*$//'; stat -c '%n %Y' new old; migratefs umount mnt; rm -rf */.migratefs; touch -d @1000000 new old`;
-  const { stdout } = await sandbox.run({
-    setup: 'touch -d @1000000 new old',
-    script: `migratefs -o ${OPTIONS},ro mnt; ${look}; migratefs -o ${OPTIONS} mnt; ${look}
+sandbox.test(
+  t,
+  'made at the mount, of the new storage and of what others may write to; not with ro',
+  false,
+  async (t) => {
+    const look = `stat -c '%n %a %u %Y' new/.migratefs old/.migratefs 2>/dev/null | sed 's/ [0-9]*$//'; stat -c '%n %Y' new old; migratefs umount mnt; rm -rf */.migratefs; touch -d @1000000 new old`;
+    const { stdout } = await sandbox.run({
+      setup: 'touch -d @1000000 new old',
+      script: `migratefs -o ${OPTIONS},ro mnt; ${look}; migratefs -o ${OPTIONS} mnt; ${look}
 chmod 1777 old; migratefs -o ${OPTIONS} mnt; ${look}; chmod 755 old; chown 4242 old; migratefs -o ${OPTIONS} mnt; ${look}`,
-  });
-  const times = ['new 1000000', 'old 1000000'];
-  const [inNew, inOld] = ['new/.migratefs 700 0', 'old/.migratefs 700 0'];
-  t.same(
-    stdout.trim().split('\n'),
-    [times, inNew, inOld, times, inNew, inOld, times, inNew, inOld, times].flat(),
-    "the root's times stay",
-  );
-});
+    });
+    const times = ['new 1000000', 'old 1000000'];
+    const [inNew, inOld] = ['new/.migratefs 700 0', 'old/.migratefs 700 0'];
+    t.same(
+      stdout.trim().split('\n'),
+      [times, inNew, times, inNew, inOld, times, inNew, inOld, times].flat(),
+      "the root's times stay",
+    );
+  },
+);
 
 /** Linked files of the user 4000, which others may read but not write. */
 const LINKED =
