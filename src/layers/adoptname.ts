@@ -64,15 +64,14 @@ export function adoptName(
   if (marked === -EINTR) return marked;
   // What was found may be old: before there was a copy the file's names came and went in the lower layer alone.
   const current = new Stat();
-  let result = asEither(fs, () => statx(dir, name, AT_SYMLINK_NOFOLLOW, STATE_MASK, current));
-  if (result === 0 && current.sameObject(stat))
-    result = fs.caller.asDaemon(() =>
-      adopt(fs, parent, name, layer, dir, current, upper, mark, marked === 0),
-    );
-  else if (result === -ENOENT) result = 0;
-  unmarkWorker(fs, mark);
-  unmarkWorker(fs, adoptedMark(mark));
-  return result;
+  try {
+    const result = asEither(fs, () => statx(dir, name, AT_SYMLINK_NOFOLLOW, STATE_MASK, current));
+    if (result < 0 || !current.sameObject(stat)) return result === -ENOENT ? 0 : result;
+    return fs.caller.asDaemon(() => adopt(fs, parent, name, layer, dir, current, upper, mark, marked === 0));
+  } finally {
+    unmarkWorker(fs, mark);
+    unmarkWorker(fs, adoptedMark(mark));
+  }
 }
 
 function adopt(

@@ -67,7 +67,8 @@ export class HiddenAside {
     const found = statx(dir, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS | STATX_BTIME, stat);
     if (found < 0) return found === -ENOENT ? 0 : found;
     if (!stat.isDirectory && mayRemoveFor(fs, parent, stat)) {
-      voidMarks(fs, layer, stat, dir, name);
+      const voided = voidMarks(fs, layer, stat, dir, name);
+      if (voided < 0) return voided;
       // What hides it may be its copy, of which another host has not made sure yet.
       const upper = above === UPPER ? side(fs, parent, UPPER) : -ENOENT;
       const taken = fs.caller.asDaemon(() => {

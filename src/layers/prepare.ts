@@ -68,14 +68,13 @@ const MOST_HANDLES = 1 << 20;
 
 export function prepareFileSystem(options: PrepareOptions): FileSystemSetup {
   const log = new Log(options.log, options.logLevel);
+  const host = hostTag();
   const paths = [options.upper, ...options.lower];
   // The lowest first: an old layer that is refused leaves the new one as it was.
   const layers = paths
     .toReversed()
-    .map((path, i) => openLayer(path, paths.length - 1 - i, options.policy, log));
+    .map((path, i) => openLayer(path, paths.length - 1 - i, options.policy, host, log));
   layers.reverse();
-  const host = hostTag();
-  if (!options.policy.readOnly) checkRoles(layers, goneFrom(host));
   const region = reserve(options, layers.length);
   enterRoot(new InodeTable(region), layers);
   const setup: FileSystemSetup = {
@@ -102,18 +101,28 @@ function maySwitch(): boolean {
   return geteuid() === 0 && hasEffectiveCapability(CAP_SETUID) && hasEffectiveCapability(CAP_SETGID);
 }
 
-function checkRoles(layers: readonly LayerSetup[], isGone: IsGone): void {
-  for (const lower of layers.slice(1)) {
-    const maker = livesOn(lower, isGone);
-    if (maker === undefined) continue;
-    const sign = JSON.stringify(`${lower.path}/${PRIVATE_NAME}/alive/${nameOfMaker(maker)}`);
+function checkRole(lower: LayerSetup, isGone: IsGone): void {
+  const found = livesOn(lower, isGone);
+  if (found === undefined) return;
+  const what = `lowerdir ${JSON.stringify(lower.path)}`;
+  const alive = `${lower.path}/${PRIVATE_NAME}/alive`;
+  if (typeof found === 'number')
     throw new SetupError(
-      `lowerdir ${JSON.stringify(lower.path)} is mounted as the new storage by process ${maker.pid} of ${maker.host}: unmount it there; if that daemon has died, remove ${sign}`,
+      `cannot tell whether ${what} is mounted as a new storage: ${JSON.stringify(alive)}: ${errnoName(-found)}`,
     );
-  }
+  const sign = JSON.stringify(`${alive}/${nameOfMaker(found)}`);
+  throw new SetupError(
+    `${what} is mounted as the new storage by process ${found.pid} of ${found.host}, or was when that ended: unmount it there; if that daemon has died, remove ${sign}`,
+  );
 }
 
-function openLayer(path: string, index: number, policy: PrepareOptions['policy'], log: Log): LayerSetup {
+function openLayer(
+  path: string,
+  index: number,
+  policy: PrepareOptions['policy'],
+  host: string,
+  log: Log,
+): LayerSetup {
   const { readOnly } = policy;
   const root = cstring(path);
   const fd = readOnly ? openUntouched(root) : open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -132,7 +141,9 @@ function openLayer(path: string, index: number, policy: PrepareOptions['policy']
     );
   }
   try {
-    return { path, fd, ours: claim({ path, fd }, index, readOnly, log) };
+    const layer = { path, fd, ours: claim({ path, fd }, index, readOnly, log) };
+    if (index !== UPPER && !readOnly) checkRole(layer, goneFrom(host));
+    return layer;
   } catch (error) {
     if (!(error instanceof NotOurs)) throw error;
     const what = `${index === UPPER ? 'upperdir' : 'lowerdir'} ${JSON.stringify(path)}`;
