@@ -146,7 +146,7 @@ await mountTest(t, 'cut over: after what fails nothing is done', { needs, prepar
   const changed = script.replace('rsync -aHAXS', `touch '${m.upper}/private/part'; false`);
   t.not(changed, script);
   const { status, stdout } = type(changed);
-  t.equal(status, 1);
+  t.equal(status, 1, 'told');
   t.equal(stdout.toString(), '', 'not done');
   sh('r=$(stat -c %y "$1"); rm "$1/part"; touch -d "$r" "$1"', { args: [`${m.upper}/private`] });
   t.same(treeDigest(m.upper, { directoryTimes: true }), before, 'times are given back all the same');
