@@ -17,7 +17,9 @@ export function isDead(point: string): boolean {
     killSignal: 'SIGKILL',
     encoding: 'utf8',
   });
-  return /not connected|connection abort/.test(stderr ?? '');
+  const said = stderr ?? '';
+  // The path comes before it, and may say anything.
+  return /not connected|connection abort/.test(said.slice(said.lastIndexOf(': ')));
 }
 
 /** Whether such a mount is at `point`. Another one may have come there since, under the same number: that has a connection. */

@@ -77,7 +77,7 @@ export const OPTIONS: readonly OptionRow[] = [
 
   { name: 'fsname', kind: 'text', value: 'NAME', group: 'mount', help: 'name shown as the source of the mount (default: SOURCE, else the new storage)' },
   { name: 'subtype', kind: 'choice', choices: ['migratefs'], initial: 'migratefs', group: 'mount', help: 'fixed' },
-  { name: 'mounted-layers', kind: 'switch', group: 'mount', help: 'each layer must lie on another file system than /: nothing drains to the local disk of a host on which the new storage is not mounted' },
+  { name: 'mounted-layers', kind: 'switch', group: 'mount', help: 'refuse where the directory of a layer lies on the file system of /, as on a host that has not mounted it' },
   { name: 'nonempty', kind: 'switch', group: 'mount', help: 'the mount point need not be empty' },
   { name: 'allow_other', kind: 'switch', group: 'mount', help: 'serve all users (root: always so; others: refused)' },
   { name: 'default_permissions', kind: 'switch', group: 'mount', help: 'the kernel checks permissions (it does, unless permissions=layer)' },

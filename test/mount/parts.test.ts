@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import t from 'tap';
 import { checkMount, givenDevice, pointOf } from '../../src/mount/checks.ts';
 import { checkKernel } from '../../src/mount/device-node.ts';
+import { isDead } from '../../src/mount/left.ts';
 import { fusermountFlags, MS } from '../../src/mount/mount-flags.ts';
 import { parseOptions } from '../../src/mount/options.ts';
 import { checkLayersApart, checkMountpointApart } from '../../src/mount/overlap.ts';
@@ -140,4 +141,9 @@ t.test('the first fault is found in a fixed order: layers, mount point', async (
   fails('MOUNTPOINT_MISSING', 'old', 'up');
   fails('MOUNTPOINT_NOT_DIRECTORY', 'old', 'up', 'new');
   fails('MOUNTPOINT_OVERLAP', 'old', 'up', 'up');
+});
+
+t.test('a path that says so is no mount whose daemon is gone', async (t) => {
+  for (const name of ['Transport endpoint is not connected', ': connection abort'])
+    t.notOk(isDead(join(t.testdir(), name, 'mnt')), name);
 });

@@ -192,6 +192,23 @@ await mountTest(t, 'a host without a sign of life', options, async (t, m) => {
   check(t, m, other, 'D');
 });
 
+await mountTest(
+  t,
+  'a sign that is made for it by hand, as docs/operations.md has it',
+  options,
+  async (t, m) => {
+    await dieAt(m, 'renamedir.moved-1');
+    const signs = alive(m).map((name) => `${m.upper}/.migratefs/alive/${name}`);
+    for (const sign of signs) rmSync(sign);
+    const other = await mountElsewhere(t, m);
+    await until('told', () => other.log().includes('event=intent_of_other_host'));
+    run('touch', signs);
+    await until('finished', () => /event=rename_(?:undone|finished)/.test(other.log()));
+    t.match(other.log(), /event=daemon_gone/);
+    await until('gone', () => records(m).length === 0 && signs.every((sign) => !existsSync(sign)));
+  },
+);
+
 await mountTest(t, 'a record over which its maker died', options, async (t, m) => {
   await dieAt(m, 'renamedir.intent');
   const [record = ''] = records(m);

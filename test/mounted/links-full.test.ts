@@ -1,7 +1,7 @@
 // A file with several names, one of which has come up to a new storage that is full by now: the others can be removed, renamed and replaced where
 // they are, as what makes room must be. The copy stays one file, with as many links as it has names.
 
-import { linkSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import t, { type Test } from 'tap';
 import { list } from './hosts.ts';
 import { type Mounted, type MountTestOptions, mountTest, run, sh, whereIs } from './support.ts';
@@ -54,6 +54,14 @@ for (const upperBacking of ['ext4', 'tmpfs'] as const) {
       FULL[upperBacking](m);
       t.match(said(m, 'mkdir n'), /No space left on device/, 'it is full');
       check(t, m, ['a/f', 'b/gone', 'b/moved', 'b/replaced']);
+
+      for (const [from, to] of [
+        ['a/f', 'b/moved'],
+        ['b/moved', 'a/f'],
+      ] as const) {
+        renameSync(`${m.mnt}/${from}`, `${m.mnt}/${to}`);
+        check(t, m, ['a/f', 'b/gone', 'b/moved', 'b/replaced']);
+      }
 
       t.equal(said(m, 'rm b/gone'), 'ok');
       check(t, m, ['a/f', 'b/moved', 'b/replaced']);

@@ -13,16 +13,16 @@ function commands(mark: string, m: Mounted, document = readme): string {
   const [, script] = /```sh\n(.*?)```/s.exec(text) ?? [];
   if (script === undefined) throw new Error(`no commands at ${mark}`);
   return script
-    .replaceAll('/mnt/{old,new}', `{${m.lower[0]},${m.upper}}`)
     .replaceAll('/mnt/old', m.lower[0] as string)
     .replaceAll('/mnt/new', m.upper)
+    .replaceAll('/mnt/*', `${m.dir}/*`)
     .replaceAll('/root/', `${m.dir}/`)
     .replaceAll('/data', m.mnt)
-    .replace(/^migratefs /gm, `${process.execPath} ${program} `);
+    .replace(/^( *)migratefs /gm, `$1${process.execPath} ${program} `);
 }
 
 /** As at a prompt: what fails does not keep the next command from running. */
-const type = (script: string) => run('bash', ['-c', script]);
+const type = (script: string) => run('sh', ['-c', script]);
 
 const TREE = `
   mkdir -p private/old 'new
@@ -56,9 +56,11 @@ async function wholeMigration(t: Test, m: Mounted): Promise<void> {
     './both/file\n./shadow/x/hidden',
     'all files have moved but those that the new storage hides',
   );
-  const [umount, mountAgain, ...rest] = commands('cut over', m).split('\n');
-  const done = type([umount, 'sleep 1', mountAgain, ...rest].join('\n'));
+  const settled = type(`${commands('settled', m)}sleep 1`);
+  t.equal(`${settled.stdout}${settled.stderr}`, '', 'nothing lives, and nothing is half done');
+  const done = type(commands('cut over', m));
   t.equal(done.stderr.toString().replace(/^migratefs: no system log here.*\n/, ''), '', 'nothing goes wrong');
+  t.equal(done.stdout.toString(), 'done\n');
   t.same(treeDigest(m.upper, { directoryTimes: true }), before, 'the new storage is what users saw');
   const node = (name: string) => lstatSync(`${m.upper}/${name}`).ino;
   t.equal(node('plain/fifo'), node('private/old/pipe'), 'hard links of what is no file');
@@ -126,13 +128,48 @@ await mountTest(t, 'drain: what users delete meanwhile is not made again', {}, a
   );
 });
 
+await mountTest(t, 'cut over: after what fails nothing is done', { needs, prepare }, async (t, m) => {
+  const before = treeDigest(m.upper, { directoryTimes: true });
+  const script = commands('cut over', m);
+  const mount = script.split('\n')[1] as string;
+  for (const [what, tried] of [
+    ['a mount that is refused', script],
+    ['one that users can write to', script.replace(mount, ':')],
+  ] as const) {
+    const { status, stdout } = type(tried);
+    t.not(status, 0, what);
+    t.equal(stdout.toString(), '');
+    t.notOk(existsSync(`${m.dir}/times`));
+  }
+  t.same(treeDigest(m.upper, { directoryTimes: true }), before);
+  type(`${commands('settled', m)}sleep 1`);
+  const changed = script.replace('rsync -aHAXS', `touch '${m.upper}/private/part'; false`);
+  t.not(changed, script);
+  const { status, stdout } = type(changed);
+  t.equal(status, 1, 'told');
+  t.equal(stdout.toString(), '', 'not done');
+  sh('r=$(stat -c %y "$1"); rm "$1/part"; touch -d "$r" "$1"', { args: [`${m.upper}/private`] });
+  t.same(treeDigest(m.upper, { directoryTimes: true }), before, 'times are given back all the same');
+  t.equal(type(script).stdout.toString(), 'done\n', 'again');
+});
+
+await mountTest(t, 'what lives or is half done is named', {}, async (t, m) => {
+  const found = () => sh(commands('settled', m).split('\n')[1] as string).split('\n');
+  t.match(found(), [/\.migratefs\/alive\/[^/]+\.\d+$/], 'the daemon');
+  await m.unmount();
+  sh('mkdir -p "$1/intents"; : >"$1/intents/host.1.0.1.ab"', { args: [`${m.upper}/.migratefs`] });
+  t.same(found(), [`${m.upper}/.migratefs/intents/host.1.0.1.ab`]);
+});
+
 await mountTest(t, 'what was put aside is found, on either storage', {}, async (t, m) => {
   await m.unmount();
   const [lower = ''] = m.lower;
   sh('mkdir -p "$1/.migratefs/aside/tree/deep"; echo x >"$1/.migratefs/aside/tree/deep/f"', {
     args: [lower],
   });
-  sh('mkdir -p "$1/.migratefs/work"; echo x >"$1/.migratefs/work/kept"', { args: [m.upper] });
+  sh('mkdir -p "$1/.migratefs/work"; echo x >"$1/.migratefs/work/kept"; mkdir "$1/aside"; : >"$1/aside/f"', {
+    args: [m.upper],
+  });
   const found = type(commands('aside', m)).stdout.toString().trim().split('\n').sort();
   t.same(found, [`${lower}/.migratefs/aside/tree/deep/f`, `${m.upper}/.migratefs/work/kept`]);
 });

@@ -43,14 +43,12 @@ export async function mode(path: string): Promise<string> {
   return ((await stat(path)).mode & 0o7777).toString(8);
 }
 
-/** What our own directory of a layer holds besides its folders, the journal and the record of which storages belong together. */
+/** What our own directory of a layer holds besides its folders and the journal. */
 export async function privateFiles(layer: string): Promise<string[]> {
   try {
     const entries = await readdir(join(layer, PRIVATE), { recursive: true, withFileTypes: true });
     return entries
-      .filter(
-        (entry) => !entry.isDirectory() && entry.name !== 'pair' && !entry.parentPath.endsWith('/journal'),
-      )
+      .filter((entry) => !entry.isDirectory() && !entry.parentPath.endsWith('/journal'))
       .map(({ name }) => name);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
