@@ -139,10 +139,11 @@ export class KeptTarget {
 
   #linkKept(): number {
     const { work, name } = this.#kept;
-    const linked = linkat(work, name, this.#dir, this.#to, 0);
-    if (linked === 0) return 0;
+    if (linkat(work, name, this.#dir, this.#to, 0) === 0) return 0;
     // What somebody has put there since replaces it, as it would have without us. What the errno of that is depends on the storage.
-    return statx(this.#dir, this.#to, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, stat) === 0 ? 0 : linked;
+    if (statx(this.#dir, this.#to, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, stat) === 0) return 0;
+    // GlusterFS answers EEXIST though nothing is there, for a name that was this file's before: it takes a rename.
+    return renameat2(work, name, this.#dir, this.#to, 0);
   }
 
   /**
