@@ -38,6 +38,8 @@ export type FaultPoint =
   | 'rename.found'
   | 'rename.hidden'
   | 'rename.renamed'
+  | 'rename.linked'
+  | 'rename.exchanged'
   | 'rename.back'
   | 'rename.moved'
   | 'make.room'

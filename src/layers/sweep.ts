@@ -49,12 +49,14 @@ const stat = new Stat();
 
 /**
  * Whether what was out of the way when the daemon died may be wanted: what is not what it was meant to be, and had not been put back yet; and on
- * the upper layer a copy that was being taken back (takeback.ts), which has no other link: it may be the only one.
+ * the upper layer a copy that was being taken back (takeback.ts), which has no other link: it may be the only one. What is kept while a rename replaces it
+ * (kepttarget.ts), or has changed places with that, is a further link: only the last one may be wanted.
  */
 function mustStay(dir: number, layer: number, name: CString): boolean {
-  const meant = textOf(name).match(/\.of-[0-9a-f]+$/)?.[0];
+  const [, kept, meant] = textOf(name).match(/(\.kept)?(\.of-[0-9a-f]+)$/) ?? [];
   if (meant === undefined) return false;
   const found = statx(dir, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, stat);
+  if (found === 0 && kept !== undefined && stat.nlink > 1) return false;
   return found !== 0 || asideSuffix(stat) !== meant || (layer === UPPER && stat.nlink <= 1);
 }
 

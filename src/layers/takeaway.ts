@@ -42,17 +42,18 @@ export function takeAway(
   const same = statSame(aside.work, aside.name, source);
   const result = same < 0 ? same : remove(aside.work, aside.name);
   if (result === 0) close(aside.work);
-  else giveBack(fs, aside, dir, name);
+  else giveNameBack(fs, aside, dir, name);
   return result;
 }
 
-/** @returns 0 when the name is the object's, -ENOENT when it is not, or a negative errno. */
-export function statSame(dir: number, name: CString, source: Stat): number {
-  const found = statx(dir, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, now);
+/** @param flags as for `statx`. @returns 0 when the name is the object's, -ENOENT when it is not, or a negative errno. */
+export function statSame(dir: number, name: CString, source: Stat, flags = AT_SYMLINK_NOFOLLOW): number {
+  const found = statx(dir, name, flags, STATX_BASIC_STATS, now);
   return found < 0 ? found : now.sameObject(source) ? 0 : -ENOENT;
 }
 
-function giveBack(fs: FileSystem, aside: Aside, dir: number, name: CString): void {
+/** Puts back, and closes, what is another's. What cannot have its name again stays aside, and is reported. */
+export function giveNameBack(fs: FileSystem, aside: Aside, dir: number, name: CString): void {
   const result = putAsideBack(aside, dir, name);
   if (result === 0 || result === -ENOENT) return;
   fs.log.error('name_not_given_back', {

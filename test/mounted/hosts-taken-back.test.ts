@@ -1,10 +1,10 @@
 // One host takes back what it has done, since another was first in another layer. Nothing that a third has done meanwhile, and nothing that was there before,
 // is lost with it: also if the host dies then, or cannot do it again.
 
-import { linkSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import t from 'tap';
 import type { Paused } from './faults.ts';
-import { type Hosts, hostsTest, list } from './hosts.ts';
+import { BACKING, type Hosts, hostsTest, list } from './hosts.ts';
 import { whereIs } from './support.ts';
 
 const prepare = ({ upper, lower: [lower] }: { upper: string; lower: string[] }) => {
@@ -54,20 +54,98 @@ for (const name of ['x', 'F']) {
     else t.match(read(m, 'F'), /^old x\n(?:b\n)?$/);
   });
 
+  // Where renameat2 has no flags, the new name is missing for a moment.
+  for (const point of BACKING === 'dir'
+    ? (['rename.exchanged', 'rename.back'] as const)
+    : ['rename.back' as const])
+    await hostsTest(
+      t,
+      `a host that dies when it has taken a rename back for a copy of ${name}, at ${point}`,
+      options,
+      async (t, m) => {
+        const { mover, renamed, writer, published } = await meet(m, name);
+        m.a.faults.kill(point);
+        renamed.go();
+        t.not(await mover, 'ok');
+        published.go();
+        t.equal(await writer, 'ok');
+        for (const each of ['x', 'F'])
+          t.equal(read(m, each), name === each ? `old ${each}\nb\n` : `old ${each}\n`);
+        await m.remount();
+        for (const each of ['x', 'F']) {
+          t.equal(read(m, each), name === each ? `old ${each}\nb\n` : `old ${each}\n`);
+          t.equal(statSync(`${m.mnt}/${each}`).nlink, 1);
+        }
+      },
+    );
+}
+
+/** What lies in the storages, under users' names and out of the way. */
+const allOf = (m: Hosts) =>
+  [m.upper, ...m.lower]
+    .flatMap((layer) => [layer, `${layer}/.migratefs/work`])
+    .flatMap((dir) => list(dir).map((name) => `${dir}/${name}`))
+    .filter((path) => statSync(path).isFile())
+    .map((path) => readFileSync(path, 'utf8'));
+
+await hostsTest(t, 'what has its name back is deleted at once', options, async (t, m) => {
+  const [lower = ''] = m.lower;
+  const { mover, renamed, writer, published } = await meet(m, 'F');
+  const exchanged = m.a.faults.pause('rename.exchanged');
+  renamed.go();
+  const there = await exchanged();
+  // It has it a moment later where renameat2 has no flags.
+  rmSync(`${lower}/F`, { force: BACKING !== 'dir' });
+  writeFileSync(`${lower}/other`, 'third\n');
+  try {
+    linkSync(`${lower}/other`, `${lower}/x`);
+  } catch {
+    t.equal(readFileSync(`${lower}/x`, 'utf8'), 'old x\n', 'the renamed file has its old name already');
+  }
+  there.go();
+  published.go();
+  await Promise.all([writer, mover]);
+  const left = allOf(m).join('');
+  t.match(left, 'old x\n', 'the renamed file is there');
+  t.match(left, 'third\n');
+});
+
+for (const then of ['deleted', 'replaced']) {
   await hostsTest(
     t,
-    `a host that dies when it has taken a rename back for a copy of ${name}`,
+    `the renamed file is replaced while it is taken back, and what comes in its place ${then}`,
     options,
     async (t, m) => {
-      const { mover, renamed, writer, published } = await meet(m, name);
-      m.a.faults.kill('rename.back');
+      const [lower = ''] = m.lower;
+      const { mover, renamed, writer, published } = await meet(m, 'F');
+      const linked = m.a.faults.pause('rename.linked');
+      const exchanged = m.a.faults.pause('rename.exchanged');
       renamed.go();
-      t.not(await mover, 'ok');
+      const before = await linked();
+      writeFileSync(`${lower}/other`, 'second\n');
+      renameSync(`${lower}/other`, `${lower}/F`);
+      before.go();
+      const there = await exchanged();
+      if (then === 'deleted') rmSync(`${lower}/F`, { force: true });
+      else {
+        writeFileSync(`${lower}/other`, 'third\n');
+        renameSync(`${lower}/other`, `${lower}/F`);
+      }
+      there.go();
       published.go();
-      t.equal(await writer, 'ok');
-      for (const each of ['x', 'F'])
-        t.equal(read(m, each), name === each ? `old ${each}\nb\n` : `old ${each}\n`);
-      await m.remount();
+      await Promise.all([writer, mover]);
+      t.equal(whereIs(m, 'x'), '', 'the old name is not there again');
+      const work = `${lower}/.migratefs/work`;
+      const left = list(work);
+      if (then === 'replaced') {
+        t.match(read(m, 'F'), /^third\n/);
+        t.same(
+          left.map((name) => readFileSync(`${work}/${name}`, 'utf8')),
+          ['second\n'],
+        );
+        t.match(m.log(), / level=error event=name_not_given_back name=F .*error=EEXIST/);
+        for (const name of left) rmSync(`${work}/${name}`);
+      } else t.match(allOf(m).join(''), 'second\n', 'what nobody has seen is not deleted');
     },
   );
 }
