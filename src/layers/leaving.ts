@@ -1,7 +1,7 @@
 // A name that is to go, of a lower file whose copy came up under another name: to be taken away it would first be given to the copy, for which a
 // full upper layer has no room. But what makes room must not need any: so the name goes where it is, and the copy has a link less to wait.
 
-import { EDQUOT, EMLINK, ENOENT, ENOSPC, EROFS } from '../../protocol/errno.ts';
+import { EDQUOT, EMLINK, ENOENT, ENOSPC } from '../../protocol/errno.ts';
 import type { NodeId } from '../../protocol/types.ts';
 import type { CString } from '../sys/cstring.ts';
 import type { Stat } from '../sys/stat.ts';
@@ -9,7 +9,7 @@ import { MOVED } from './again.ts';
 import type { FileSystem } from './filesystem.ts';
 import { locate, locateBelow } from './locate.ts';
 
-const NO_ROOM: readonly number[] = [ENOSPC, EDQUOT, EROFS, EMLINK];
+const NO_ROOM: readonly number[] = [ENOSPC, EDQUOT, EMLINK];
 
 /**
  * As `locate`, for a name that is to be removed or renamed: where the upper layer cannot take it, the answer is the lower layer that has it, and
