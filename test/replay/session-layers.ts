@@ -33,6 +33,7 @@ export function layOut(folder: string, recipe: Recipe): void {
   for (const layer of LAYERS) {
     const root = join(folder, layer);
     fs.mkdirSync(root);
+    fs.chmodSync(root, 0o755); // the umask is what the file system has left it at
     for (const item of recipe[layer]) make(root, item);
     const links = recipe[layer].filter(({ target }) => target !== undefined);
     for (const { path } of links) fs.lutimesSync(join(root, path), OLD, OLD);
