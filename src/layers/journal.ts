@@ -44,15 +44,9 @@ export function recordMigrated(
   });
 }
 
-/** A copy-up has failed. @returns `result`, its negative errno */
-export function recordUnmigrated(
-  fs: FileSystem,
-  at: Place,
-  stat: Stat,
-  begun: number,
-  result: number,
-): number {
-  if (!isAnswer(result)) return result;
+/** A copy-up has failed. @param result its negative errno */
+export function recordUnmigrated(fs: FileSystem, at: Place, stat: Stat, begun: number, result: number): void {
+  if (!isAnswer(result)) return;
   fs.journal?.append({
     op: 'migrate',
     uid: fs.caller.requester,
@@ -62,7 +56,6 @@ export function recordUnmigrated(
     milliseconds: performance.now() - begun,
     error: -result,
   });
-  return result;
 }
 
 const copy = new Stat();

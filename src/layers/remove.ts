@@ -96,9 +96,11 @@ interface Seen {
 /** What users see by a name that is about to go: where it could not come up (leaving.ts), the copy. */
 function seen(fs: FileSystem, dir: number, name: CString, layer: number): Seen {
   const open = (from: number, its: CString) => openat(from, its, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+  const itself = () => ({ shown: layer, stat: visible, pin: open(dir, name) });
+  if (layer === UPPER || !isLinked(visible)) return itself();
   copied.copyFrom(visible);
-  const path = layer === UPPER || !isLinked(visible) ? -ENOENT : copyOf(fs, layer, copied);
-  if (typeof path === 'number') return { shown: layer, stat: visible, pin: open(dir, name) };
+  const path = copyOf(fs, layer, copied);
+  if (typeof path === 'number') return itself();
   const pin = fs.caller.asDaemon(() => open(oursOf(fs, UPPER), path));
   return { shown: UPPER, stat: copied, pin };
 }
