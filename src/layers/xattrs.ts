@@ -2,14 +2,17 @@
 
 import { E2BIG, EEXIST, EINVAL, ENODATA, ERANGE, EROFS, ESTALE } from '../../protocol/errno.ts';
 import type { NodeId } from '../../protocol/types.ts';
+import { newNameRef } from '../inodes/table.ts';
 import { S_IFDIR, XATTR_CREATE, XATTR_REPLACE } from '../sys/constants.ts';
 import type { CString } from '../sys/cstring.ts';
 import { close } from '../sys/fd.ts';
 import { procPath } from '../sys/path.ts';
 import { getxattr, listxattr, removexattr, setxattr, XATTR_MAX } from '../sys/xattr.ts';
 import type { FileSystem } from './filesystem.ts';
+import { forget } from './forget.ts';
 import { anyDescriptor, directoryDescriptor, newPlace, openNow } from './locate.ts';
 import { lockNode } from './locking.ts';
+import { lookup } from './lookup.ts';
 import { onEachSide } from './setattr.ts';
 
 /** GETXATTR. @param size bytes that the caller takes; 0 asks for the length. @returns the length or a negative errno. */
@@ -62,39 +65,70 @@ export function setXattr(
   flags: number,
 ): number {
   if ((flags & ~(XATTR_CREATE | XATTR_REPLACE)) !== 0) return -EINVAL;
-  return changeLocked(fs, node, () => {
-    if (fs.table.type(node) !== S_IFDIR || flags === 0) {
-      return onEachSide(fs, node, (fd) => setxattr(procPath(fd), name, value, value.length, flags));
-    }
+  let isSet = false;
+  const set = (fd: number, how: number) => {
+    const result = setxattr(procPath(fd), name, value, value.length, isSet ? 0 : how);
+    if (result === 0) isSet = true;
+    return result;
+  };
+  const change = (its: NodeId) => {
+    if (fs.table.type(its) !== S_IFDIR || flags === 0) return onEachSide(fs, its, (fd) => set(fd, flags));
     // Layers may differ in what they have: the one that is seen decides, then all are made the same.
-    const there = getXattr(fs, node, name, NOTHING, 0);
+    const there = getXattr(fs, its, name, NOTHING, 0);
     if (there >= 0 && (flags & XATTR_CREATE) !== 0) return -EEXIST;
     if (there === -ENODATA && (flags & XATTR_REPLACE) !== 0) return -ENODATA;
-    return onEachSide(fs, node, (fd) => setxattr(procPath(fd), name, value, value.length, 0));
-  });
+    return onEachSide(fs, its, (fd) => set(fd, 0));
+  };
+  return untilFound(fs, node, change, () => isSet);
 }
 
 /** REMOVEXATTR. @returns 0, -ENODATA or another negative errno. */
 export function removeXattr(fs: FileSystem, node: NodeId, name: CString): number {
-  return changeLocked(fs, node, () => {
-    let removed = false;
-    const result = onEachSide(fs, node, (fd) => {
+  let removed = false;
+  const change = (its: NodeId) => {
+    const result = onEachSide(fs, its, (fd) => {
       const each = removexattr(procPath(fd), name);
       if (each === 0) removed = true;
       return each === -ENODATA ? 0 : each;
     });
     return result === 0 && !removed ? -ENODATA : result;
-  });
+  };
+  return untilFound(fs, node, change, () => removed);
 }
 
 const NOTHING = new Uint8Array(0);
 
-function changeLocked(fs: FileSystem, node: NodeId, work: () => number): number {
+/**
+ * What was changed while another host brought it up is changed again in the copy, which may have got the change already (latechange.ts). The
+ * kernel would ask again too, but would be told that the attribute is missing, or there, by what this very call has done.
+ * @param isMade whether `change` has had effect
+ */
+function untilFound(
+  fs: FileSystem,
+  node: NodeId,
+  change: (its: NodeId) => number,
+  isMade: () => boolean,
+): number {
+  let result = changeLocked(fs, node, change);
+  for (let attempt = 1; attempt < ATTEMPTS && result === -ESTALE && isMade(); attempt++) {
+    if (!fs.table.nameOf(node, named)) return result;
+    const found = lookup(fs, named.parent, named.bytes);
+    if (found < 0) return found;
+    result = changeLocked(fs, found as NodeId, change);
+    forget(fs, found as NodeId, 1);
+  }
+  return result;
+}
+
+const ATTEMPTS = 5;
+const named = newNameRef();
+
+function changeLocked(fs: FileSystem, node: NodeId, change: (its: NodeId) => number): number {
   if (fs.policy.readOnly) return -EROFS;
   const locked = lockNode(fs, node);
   if (locked < 0) return locked;
   try {
-    return work();
+    return change(node);
   } finally {
     fs.table.unlockNode(node, fs.worker);
   }

@@ -2,11 +2,12 @@
 // time, who changes finds no copy yet. Whatever was answered holds in the end, on both.
 
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import t, { type Test } from 'tap';
 import type { FaultPoint } from '../../src/layers/faultpoint.ts';
 import { UNPUBLISHED } from './faults.ts';
 import { type Hosts, hostsTest, list } from './hosts.ts';
-import { isRoot, type MountTestOptions, sh, whereIs } from './support.ts';
+import { isRoot, type MountTestOptions, run, sh, until, whereIs } from './support.ts';
 
 /** What is done to `x`, and the shell command that says afterwards whether it holds. Without -c, touch(1) opens it for writing, which brings it up. */
 const CHANGES: readonly [act: string, holds: string][] = [
@@ -108,6 +109,42 @@ await hostsTest(
     }
   },
 );
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+
+/** setxattr(2) of `user.new` with XATTR_CREATE. */
+const CREATE_XATTR = `'${process.execPath}' --import='${root}test/typescript/register.js' --input-type=module -e '
+import { cstring } from "${root}src/sys/cstring.ts";
+import { setxattr } from "${root}src/sys/xattr.ts";
+const result = setxattr(cstring("x"), cstring("user.new"), Buffer.from("1"), 1, 1);
+if (result !== 0) { console.error(": " + result); process.exit(1); }'`;
+
+// Who has changed the source finds that a copy is coming, and is told of it by the time at which that has the change: it is no other's.
+for (const [act, holds, isMade] of [
+  [...(CHANGES[4] as [string, string]), '! getfattr -d x | grep -q user.gone'],
+  [CREATE_XATTR, 'getfattr --only-values -n user.new x; echo; echo 1', 'getfattr -n user.new x'],
+] as [string, string, string][]) {
+  await hostsTest(
+    t,
+    `an xattr that is ${act === CREATE_XATTR ? 'created' : 'removed'}, once, while another host brings its file up`,
+    options,
+    async (t, m) => {
+      const stopped = m.a.faults.pause('copyup.ready');
+      const opening = m.a.run('exec 3>>0/x');
+      const there = await stopped();
+      const changing = m.b.run(`cd 0; ${act}`);
+      await until(
+        'the source is changed',
+        () => run('sh', ['-c', isMade], { cwd: `${m.lower[0]}/0` }).status === 0,
+      );
+      there.go();
+      t.equal(await changing, 'ok');
+      t.equal(await opening, 'ok');
+      t.equal(whereIs(m, '0/x'), 'upper');
+      check(t, m, 0, holds, act);
+    },
+  );
+}
 
 /** Both names are those of one file, on both hosts, and it has what was appended. */
 function checkLinks(t: Test, m: Hosts): void {
