@@ -69,7 +69,7 @@ export const OPTIONS: readonly OptionRow[] = [
   { name: 'passthrough', kind: 'choice', choices: ['off', 'upper'], initial: 'off', group: 'behaviour', help: 'the kernel (6.9 and later) reads and writes files of the new storage by itself, where the daemon is root' },
 
   { name: 'threads', kind: 'number', min: 1, max: 64, group: 'daemon', help: 'at most N requests are served at a time (default: 2 for each core, 4 to 16, and up to 24 while they wait for a storage)' },
-  { name: 'inode-memory', kind: 'size', min: 2 ** 20, max: 2 ** 40, initial: '8G', group: 'daemon', help: 'address space reserved for the table of inodes; K, M, G, T' },
+  { name: 'inode-memory', kind: 'size', min: 2 ** 20, max: 2 ** 40, initial: '8G', group: 'daemon', help: 'address space reserved for the table of inodes, by default at most half of the memory; K, M, G, T' },
   { name: 'journal', kind: 'choice', choices: ['on', 'off'], initial: 'on', group: 'daemon', help: 'a record in .migratefs/journal on the new storage of each file that is migrated, renamed or deleted, or none' },
   { name: 'journal-size', kind: 'size', min: 2 ** 16, max: 2 ** 40, initial: '64M', group: 'daemon', help: 'from this size on a new file of the journal is begun; eight old ones are kept' },
   { name: 'log-file', kind: 'text', value: 'FILE', group: 'daemon', help: 'where the log goes; same as --log-file' },

@@ -2,7 +2,7 @@
  * The option strings of a command line as one checked value. Whatever the text, the outcome is MountOptions or a
  * UsageError of one line. Nothing here looks at the file system.
  */
-import { availableParallelism } from 'node:os';
+import { availableParallelism, totalmem } from 'node:os';
 import { UsageError } from './errors.ts';
 import { MS } from './mount-flags.ts';
 import { type OptionValue, parseSize, readWord } from './option-values.ts';
@@ -47,10 +47,12 @@ const MOST_THREADS = 24;
 export interface Caller {
   readonly root: boolean;
   readonly cores: number;
+  /** Bytes that the machine has. */
+  readonly memory: number;
 }
 
 export function thisCaller(): Caller {
-  return { root: process.geteuid?.() === 0, cores: availableParallelism() };
+  return { root: process.geteuid?.() === 0, cores: availableParallelism(), memory: totalmem() };
 }
 
 /** `-o` strings, in their order. */
@@ -74,7 +76,7 @@ export function parseOptions(text: string | readonly string[], caller: Caller = 
     passthrough: chosen('passthrough'),
     threads: threads ?? MOST_THREADS,
     busyThreads: threads ?? Math.min(16, Math.max(4, 2 * caller.cores)),
-    inodeMemory: size('inode-memory'),
+    inodeMemory: (values.get('inode-memory') as number | undefined) ?? usualInodeMemory(caller),
     journal: chosen('journal') === 'off' ? undefined : size('journal-size'),
     logFile: values.get('log-file') as string | undefined,
     fsname: values.get('fsname') as string | undefined,
@@ -112,6 +114,10 @@ function collect(texts: readonly string[]): Map<string, OptionValue> {
 function show(value: OptionValue): string {
   return printable(typeof value === 'object' ? value.join(':') : String(value));
 }
+
+/** The kernel refuses what is more than the machine has in all, unless it is told to overcommit (proc_sys_vm(5)). */
+const usualInodeMemory = ({ memory }: Caller): number =>
+  Math.min(parseSize(initial('inode-memory')), Math.floor(memory / 2));
 
 function initial(name: string): string {
   const row = optionRow(name);

@@ -8,8 +8,8 @@ import { escapeValue, optionText, splitOptions, unescapeValue } from '../../src/
 import { type MountOptions, parseOptions } from '../../src/mount/options.ts';
 import { OPTIONS } from '../../src/mount/options-table.ts';
 
-const ROOT = { root: true, cores: 4 };
-const USER = { root: false, cores: 1 };
+const ROOT = { root: true, cores: 4, memory: 2 ** 36 };
+const USER = { root: false, cores: 1, memory: 3 * 2 ** 30 };
 const LAYERS = 'lowerdir=/a,upperdir=/b';
 
 const parse = (more: string, caller = ROOT) => parseOptions(`${LAYERS},${more}`, caller);
@@ -45,8 +45,14 @@ t.test('what is given', async (t) => {
 });
 
 t.test('the number of busy threads follows the cores, within bounds', async (t) => {
-  const counts = [1, 2, 3, 8, 64].map((cores) => parseOptions(LAYERS, { root: true, cores }).busyThreads);
+  const counts = [1, 2, 3, 8, 64].map((cores) => parseOptions(LAYERS, { ...ROOT, cores }).busyThreads);
   t.same(counts, [4, 4, 6, 16, 16]);
+});
+
+t.test('a small machine reserves half of its memory for inodes, if it is not told how much', (t) => {
+  t.equal(parseOptions(LAYERS, USER).inodeMemory, 1.5 * 2 ** 30);
+  t.equal(parseOptions(`${LAYERS},inode-memory=8G`, USER).inodeMemory, 8 * 2 ** 30);
+  t.end();
 });
 
 t.test('lowerdir', async (t) => {
