@@ -1,7 +1,8 @@
 // A name that is to go, of a lower file whose copy came up under another name: to be taken away it would first be given to the copy, for which a
-// full upper layer has no room. But what makes room must not need any: so the name goes where it is, and the copy has a link less to wait.
+// full upper layer has no room. But what makes room must not need any: so the name goes where it is, and the copy has a link less to wait. So
+// does a name in another project than the copy's, or on another file system of the upper layer, which cannot have a link of it at all.
 
-import { EDQUOT, EMLINK, ENOENT, ENOSPC } from '../../protocol/errno.ts';
+import { EDQUOT, EMLINK, ENOENT, ENOSPC, EXDEV } from '../../protocol/errno.ts';
 import type { NodeId } from '../../protocol/types.ts';
 import type { CString } from '../sys/cstring.ts';
 import type { Stat } from '../sys/stat.ts';
@@ -9,7 +10,7 @@ import { MOVED } from './again.ts';
 import type { FileSystem } from './filesystem.ts';
 import { locate, locateBelow } from './locate.ts';
 
-const NO_ROOM: readonly number[] = [ENOSPC, EDQUOT, EMLINK];
+const NOT_TAKEN: readonly number[] = [ENOSPC, EDQUOT, EMLINK, EXDEV];
 
 /**
  * As `locate`, for a name that is to be removed or renamed: where the upper layer cannot take it, the answer is the lower layer that has it, and
@@ -17,7 +18,7 @@ const NO_ROOM: readonly number[] = [ENOSPC, EDQUOT, EMLINK];
  */
 export function locateLeaving(fs: FileSystem, parent: NodeId, name: CString, found: Stat): number {
   const layer = locate(fs, parent, name, found);
-  if (!NO_ROOM.includes(-layer)) return layer;
+  if (!NOT_TAKEN.includes(-layer)) return layer;
   const below = locateBelow(fs, parent, name, found);
   return below === -ENOENT ? MOVED : below;
 }
