@@ -174,7 +174,7 @@ async function servedByBoth(m: Mounted, user: User, name: string): Promise<void>
 await mountTest(
   t,
   'no worker has CAP_SYS_RESOURCE, whomever it serves',
-  { root: true, faults: true, needs: [...needs, 'perl'], options: 'cache=none,threads=2', prepare },
+  { root: true, faults: true, needs: [...needs, 'perl', 'strace'], options: 'cache=none,threads=2', prepare },
   async (t, m) => {
     const has = (sets: bigint[], bit: bigint) => sets.map((set) => (set >> bit) & 1n);
     await servedByBoth(m, NOBODY, 'own');
@@ -191,6 +191,23 @@ await mountTest(
       const { capabilities = [] } = tasksOf(m, ROOT).find((each) => each.task === task) ?? {};
       t.same(has(capabilities, OVERRIDE), [1n, 1n], 'back to root');
       t.same(has(capabilities, RESOURCE), [0n, 0n]);
+    }
+
+    // Root may lack it here anyway, as in a container: so it is seen to be given up as well, before anybody is served.
+    const file = `${m.dir}/trace`;
+    const by = ['strace', '-f', '-qq', '-o', file, '-e', 'trace=capset,setgroups'];
+    const { mnt } = await mountOther(t, m, 'other', 'cache=none,threads=2', { by });
+    attempts(NOBODY, mnt, HIS_OWN);
+    const calls = new Map<string, string[]>();
+    for (const [, task = '', call = ''] of readFileSync(file, 'latin1').matchAll(
+      /^(\d+) +((?:capset|setgroups)\(.*)$/gm,
+    ))
+      calls.set(task, [...(calls.get(task) ?? []), call]);
+    const serving = [...calls.values()].filter((each) => each.some((call) => call.startsWith('setgroups')));
+    t.not(serving.length, 0);
+    for (const [first = ''] of serving) {
+      t.match(first, /^capset\(.*CAP_SETUID.* = 0$/);
+      t.notMatch(first, /CAP_SYS_RESOURCE/);
     }
   },
 );
