@@ -57,15 +57,19 @@ export function link(fs: FileSystem, node: NodeId, parent: NodeId, name: CString
     const result = statx(dir, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS | STATX_BTIME, fs.stat);
     // Another host may have given it to a copy.
     const found = result === -ENOENT ? locate(fs, parent, name, fs.stat) : result < 0 ? result : layer;
-    if (found === -ENOENT) return removedSince(fs, node);
+    if (found === -ENOENT || (found >= 0 && fs.stat.type !== fs.table.type(node)))
+      return replacedSince(fs, node);
     return found < 0 ? found : intern(fs, parent, name, found, fs.stat);
   } finally {
     fs.table.unlockNode(node, fs.worker);
   }
 }
 
-/** The name was there, and another host has removed it: as for the caller if it had done that a moment later. @returns as `link` */
-function removedSince(fs: FileSystem, node: NodeId): number {
+/**
+ * The name was there, and somebody has removed it, or given it to another kind of object, of which the kernel would make EIO: as for the caller if
+ * he had done that a moment later. @returns as `link`
+ */
+function replacedSince(fs: FileSystem, node: NodeId): number {
   const layer = attributes(fs, node);
   return layer < 0 ? layer : fs.table.count(node) || node;
 }

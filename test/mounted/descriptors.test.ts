@@ -1,6 +1,7 @@
 // A daemon with few descriptors: the directories that nobody uses give theirs up, so trees far larger than the limit are gone through by
 // several programs at once, and one that opens too many files is told so, while others go on.
 
+import { spawn } from 'node:child_process';
 import {
   closeSync,
   mkdirSync,
@@ -10,12 +11,14 @@ import {
   readlinkSync,
   renameSync,
   rmSync,
+  symlinkSync,
   unlinkSync,
   writeFileSync,
 } from 'node:fs';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import { O_CLOEXEC, O_PATH } from '../../src/sys/constants.ts';
 import {
+  cleanEnv,
   isRoot,
   type Mounted,
   type MountTestOptions,
@@ -48,6 +51,24 @@ function prepare({ upper, lower: [lower = ''] }: { upper: string; lower: string[
   writeFileSync(`${lower}/one`, 'one');
   mkdirSync(`${lower}/files`);
   for (let i = 0; i < LIMIT; i++) writeFileSync(`${lower}/files/${i}`, `${i}`);
+}
+
+/** No descriptor of the daemon's goes on in a program that it starts. @returns what they are of */
+function notLeft(t: Test, m: Mounted): string[] {
+  const fds = readdirSync(`/proc/${m.daemonPid}/fdinfo`).filter((name) => Number(name) > 2);
+  return fds.flatMap((fd) => {
+    let file = '';
+    const seen = outcome(() => {
+      const info = readFileSync(`/proc/${m.daemonPid}/fdinfo/${fd}`, 'latin1');
+      file = readlinkSync(`/proc/${m.daemonPid}/fd/${fd}`);
+      const [, flags = ''] = /^flags:\s*(\d+)$/m.exec(info) ?? [];
+      // A pipe is the one by which the guard of this test learns of its end.
+      return (Number.parseInt(flags, 8) & O_CLOEXEC) !== 0 || file.startsWith('pipe:') ? 'ok' : file;
+    });
+    if (seen === 'ENOENT') return [];
+    t.equal(seen, 'ok', `descriptor ${fd} is not left to programs`);
+    return [file];
+  });
 }
 
 const descriptors = (m: Mounted) => readdirSync(`/proc/${m.daemonPid}/fd`).length;
@@ -87,16 +108,7 @@ for (const threads of [1, 8]) {
         'three programs at once',
       );
       t.equal(sh('cat d/s*/f | wc -c; cat d/s*/new | wc -c', { cwd: m.upper }), '4800\n6890');
-      for (const fd of readdirSync(`/proc/${m.daemonPid}/fdinfo`).filter((name) => Number(name) > 2)) {
-        const seen = outcome(() => {
-          const info = readFileSync(`/proc/${m.daemonPid}/fdinfo/${fd}`, 'latin1');
-          const file = readlinkSync(`/proc/${m.daemonPid}/fd/${fd}`);
-          const [, flags = ''] = /^flags:\s*(\d+)$/m.exec(info) ?? [];
-          // A pipe is the one by which the guard of this test learns of its end.
-          return (Number.parseInt(flags, 8) & O_CLOEXEC) !== 0 || file.startsWith('pipe:') ? 'ok' : file;
-        });
-        if (seen !== 'ENOENT') t.equal(seen, 'ok', `descriptor ${fd} is not left to programs`);
-      }
+      notLeft(t, m);
       await until('descriptors are within the budget again', () => descriptors(m) < LIMIT * 0.75);
 
       sh('rm -rf d', { cwd: m.mnt });
@@ -200,5 +212,39 @@ await mountTest(
       );
     }
     t.notMatch(m.log(), /level=error/);
+  },
+);
+
+await mountTest(
+  t,
+  'in the middle of a copy-up too none is left to programs',
+  {
+    faults: true,
+    options: 'metadata=copyup',
+    needs: ['touch'],
+    prepare: ({ lower: [lower = ''] }) => {
+      writeFileSync(`${lower}/one`, 'one');
+      symlinkSync('where it leads', `${lower}/link`);
+    },
+  },
+  async (t, m) => {
+    // A source, and a copy without a name; and one that has a name of its own.
+    for (const [script, source, copy] of [
+      ['echo >>one', `${m.lower[0]}/one`, `${m.upper}/#`],
+      ['touch -h link', `${m.lower[0]}/link`, `${m.upper}/.migratefs/work/`],
+    ] as const) {
+      const stopped = m.faults.pause('copyup.data');
+      const user = spawn('sh', ['-c', script], { cwd: m.mnt, stdio: 'ignore', env: cleanEnv() });
+      const ended = new Promise((done) => user.once('close', done));
+      const there = await stopped();
+      const files = notLeft(t, m);
+      t.ok(files.includes(source), 'the source');
+      t.ok(
+        files.some((file) => file.startsWith(copy)),
+        'the copy',
+      );
+      there.go();
+      t.equal(await ended, 0);
+    }
   },
 );

@@ -4,7 +4,7 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import t, { type Test } from 'tap';
 import { ENOENT, ESTALE } from '../../protocol/errno.ts';
-import { type Hosts, hostsTest } from './hosts.ts';
+import { BACKING, type Hosts, hostsTest } from './hosts.ts';
 import { namesOf, Reader } from './reader.ts';
 import { EXCHANGE, sh, whereIs } from './support.ts';
 
@@ -17,7 +17,8 @@ interface Layers {
 const LAYOUTS = ['lower', 'both', 'upper'] as const;
 type Layout = (typeof LAYOUTS)[number];
 
-const COUNT = 600;
+/** More than one reading takes; in a network each of them costs. */
+const COUNT = BACKING === 'dir' ? 600 : 240;
 const namesWith = (prefix: string) => Array.from({ length: COUNT }, (_, i) => `${prefix}-${i + 1}`).sort();
 const OLD = namesWith('old');
 
@@ -38,7 +39,7 @@ const WAYS: readonly [act: string, kept: boolean][] = [
   ['rm -r D; mkdir D; touch D/new-1', false],
   ['find D -mindepth 1 -delete; mv -T other D', false],
   ['mv -T D kept; mv -T other D', true],
-  [`${EXCHANGE} D other`, true],
+  ...(BACKING === 'dir' ? [[`${EXCHANGE} D other`, true] as [string, boolean]] : []),
 ];
 
 const isGone = (error: unknown) =>

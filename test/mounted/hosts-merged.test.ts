@@ -4,7 +4,7 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import t from 'tap';
 import type { FaultPoint } from '../../src/layers/faultpoint.ts';
-import { hostsTest, list, records } from './hosts.ts';
+import { BACKING, hostsTest, list, records } from './hosts.ts';
 import { EXCHANGE, treeDigest, whereIs } from './support.ts';
 
 interface Layers {
@@ -99,6 +99,13 @@ await hostsTest(
   'an exchange that is stopped between its steps',
   { ...all, needs: ['perl'] },
   async (t, m) => {
+    // Where a layer cannot exchange names, nothing is changed.
+    if (BACKING !== 'dir') {
+      t.equal(await m.a.run(`${EXCHANGE} D X`), 'Invalid argument');
+      t.same([holds(`${m.mnt}/D`), holds(`${m.b.mnt}/X`)], [OLD, { old: 'old X\n', new: 'new X\n' }]);
+      t.same(records(m), []);
+      return;
+    }
     for (const point of ['exchange.moved-1', 'exchange.moved-0'] as FaultPoint[]) {
       for (const script of ['set -C; echo mine >D/old', 'cat D/old', 'cat D/* X/*', 'ls -R D X']) {
         const stopped = m.a.faults.pause(point);

@@ -31,6 +31,8 @@ export interface OtherOptions {
   faults?: Faults | undefined;
   /** Another host's name, as root alone may have it. */
   host?: string;
+  /** What it is started by, `setpriv …`, and ends with. */
+  by?: string[];
   /** More of its environment. */
   env?: Record<string, string>;
 }
@@ -44,7 +46,7 @@ export async function mountOther(
   m: Mounted,
   name: string,
   options: string,
-  { faults, host, env }: OtherOptions = {},
+  { faults, host, by = [], env }: OtherOptions = {},
 ): Promise<OtherHost> {
   const mnt = `${m.dir}/${name}`;
   const logFile = `${mnt}.log`;
@@ -53,7 +55,7 @@ export async function mountOther(
   const words = optionsFor(m.elsewhere(), options);
   const log = openSync(logFile, 'a');
   const node = [process.execPath, ...(faults?.args ?? []), program, '-f', '-o', words, mnt];
-  const [command = '', ...args] = host === undefined ? node : [...asHost(host), ...node];
+  const [command = '', ...args] = [...(host === undefined ? [] : asHost(host)), ...by, ...node];
   const daemon = spawn(command, args, {
     stdio: ['ignore', log, log],
     cwd: '/',

@@ -233,7 +233,7 @@ export function outcome(act: () => unknown): string {
 }
 
 /** renameat2(2) by its number: perl has no name for it. */
-const RENAMEAT2 = process.arch === 'arm64' ? 276 : 316;
+export const RENAMEAT2 = process.arch === 'arm64' ? 276 : 316;
 
 /** A command that exchanges the two names it is given (RENAME_EXCHANGE). */
 export const EXCHANGE = `perl -e 'syscall(${RENAMEAT2}, -100, $ARGV[0], -100, $ARGV[1], 2) == 0 or die "exchange: $!\\n"'`;
