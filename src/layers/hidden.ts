@@ -9,6 +9,7 @@ import { close } from '../sys/fd.ts';
 import { renameat2, statx, unlinkat } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
 import { MOVED, untilFound } from './again.ts';
+import { reach } from './faultpoint.ts';
 import type { FileSystem } from './filesystem.ts';
 import { removeHiddenName } from './linkindex.ts';
 import { liveSide } from './livesides.ts';
@@ -37,6 +38,7 @@ export function removeHidden(
     if (dir === -ENOENT) continue;
     const result = dir < 0 ? dir : removeHiddenIn(fs, parent, name, layer, dir, isSide);
     if (result < 0) return result;
+    reach(`hidden.gone-${layer}`);
   }
   return 0;
 }

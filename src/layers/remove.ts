@@ -182,6 +182,7 @@ function removeFrom(fs: FileSystem, parent: NodeId, name: CString, layer: number
   const result = unlinkat(side(fs, parent, layer), name, AT_REMOVEDIR);
   if (result === -ENOENT) return MOVED;
   if (result < 0) return result === -EEXIST ? -ENOTEMPTY : result;
+  reach('remove.removed');
   forgetName(fs, parent, name, layer, visible, -1);
   touch(fs, parent, layer);
   return 0;

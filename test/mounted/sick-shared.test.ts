@@ -5,7 +5,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
-import { Hung, type Mounted, mountTest, run, until } from './support.ts';
+import { Hung, type Mounted, type MountTestOptions, mountTest, run, until } from './support.ts';
 
 const PROCESSES = 16;
 /** Milliseconds that what is well may take beside what hangs, on a loaded machine. */
@@ -74,7 +74,13 @@ function prepare({ upper, lower: [lower] }: { upper: string; lower: string[] }):
   }
 }
 
-const SHARED = { root: true, sick: 'lower', needs: ['perl'], prepare, options: 'cache=shared' } as const;
+const SHARED: MountTestOptions = {
+  root: true,
+  sick: 'lower',
+  needs: ['perl'],
+  prepare,
+  options: 'cache=shared',
+};
 
 /** When nothing is believed any more the lower layer falls ill. */
 async function fallIll(t: Test, m: Mounted): Promise<void> {
