@@ -32,6 +32,7 @@ export type FaultPoint =
   | 'link.gone'
   | 'link.dropped'
   | 'links.opened'
+  | `hidden.gone-${number}`
   | 'remove.found'
   | 'remove.hidden'
   | 'remove.removed'

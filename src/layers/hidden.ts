@@ -9,6 +9,8 @@ import { close } from '../sys/fd.ts';
 import { renameat2, statx, unlinkat } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
 import { MOVED, untilFound } from './again.ts';
+import { syncSide } from './durable.ts';
+import { reach } from './faultpoint.ts';
 import type { FileSystem } from './filesystem.ts';
 import { removeHiddenName } from './linkindex.ts';
 import { liveSide } from './livesides.ts';
@@ -20,35 +22,63 @@ import { unterminated } from './xattrpolicy.ts';
 
 const stat = new Stat();
 
+type IsSide = (layer: number) => boolean;
+
 /**
  * Removes `name` of the merged directory `parent` from every layer below `above`, lowest first.
- * @param isSide tells of a layer whether its entry is part of the visible directory: what is in there is never set aside.
  * @returns 0, or the errno of the first layer that refused: whatever is above it is untouched.
  */
-export function removeHidden(
+export function removeHidden(fs: FileSystem, parent: NodeId, name: CString, above: number): number {
+  return inLayersBelow(fs, parent, above, (layer, dir) => {
+    const result = removeHiddenIn(fs, parent, name, layer, dir);
+    return Math.min(result, 0);
+  });
+}
+
+/**
+ * As `removeHidden`, before what is above loses the name: a power cut after that must not bring back what was hidden, so it is gone from the disk first.
+ * @param isSide tells of a layer whether its entry is part of the visible directory: what is in there is never set aside, and it may come back, empty.
+ */
+export function removeHiddenFirst(
   fs: FileSystem,
   parent: NodeId,
   name: CString,
   above: number,
-  isSide: (layer: number) => boolean = () => false,
+  isSide: IsSide = () => false,
+): number {
+  return inLayersBelow(fs, parent, above, (layer, dir) => {
+    const result = removeHiddenIn(fs, parent, name, layer, dir, isSide);
+    return result > 0 && !isSide(layer) ? syncSide(fs, parent, layer) : Math.min(result, 0);
+  });
+}
+
+function inLayersBelow(
+  fs: FileSystem,
+  parent: NodeId,
+  above: number,
+  remove: (layer: number, dir: number) => number,
 ): number {
   for (let layer = fs.layers.length - 1; layer > above; layer--) {
     const dir = liveSide(fs, parent, layer);
     if (dir === -ENOENT) continue;
-    const result = dir < 0 ? dir : removeHiddenIn(fs, parent, name, layer, dir, isSide);
+    const result = dir < 0 ? dir : remove(layer, dir);
     if (result < 0) return result;
+    reach(`hidden.gone-${layer}`);
   }
   return 0;
 }
 
-/** As `removeHidden`, in one layer, whose side of the directory is `dir`. */
+/**
+ * As `removeHidden`, in one layer, whose side of the directory is `dir`. @returns 1 when something had the name there, 0 when nothing has it, or a
+ * negative errno
+ */
 export function removeHiddenIn(
   fs: FileSystem,
   parent: NodeId,
   name: CString,
   layer: number,
   dir: number,
-  isSide: (layer: number) => boolean = () => false,
+  isSide: IsSide = () => false,
 ): number {
   let result = removeEntry(fs, name, layer, dir);
   if (result === -EPERM || result === -EACCES) {
@@ -73,7 +103,7 @@ export function mayRemoveFor(fs: FileSystem, parent: NodeId, hidden: Stat): bool
   );
 }
 
-/** Removes whatever has the name in one layer. @returns 0 also when nothing has it, -ENOTEMPTY for a directory that is not empty. */
+/** Removes whatever has the name in one layer. @returns as `removeHiddenIn`, -ENOTEMPTY for a directory that is not empty. */
 const removeEntry = (fs: FileSystem, name: CString, layer: number, dir: number): number =>
   untilFound(() => removeFound(fs, name, layer, dir));
 
@@ -85,6 +115,7 @@ function removeFound(fs: FileSystem, name: CString, layer: number, dir: number):
   const result = stat.isDirectory
     ? unlinkat(dir, name, AT_REMOVEDIR)
     : removeHiddenName(fs, dir, name, layer, stat);
+  if (result === 0) return 1;
   if (result === -ENOENT) return MOVED;
   return stat.isDirectory && result === -EEXIST ? -ENOTEMPTY : result;
 }
@@ -106,6 +137,6 @@ function setAside(fs: FileSystem, parent: NodeId, layer: number, dir: number, na
         kept: unterminated(kept),
       });
     }
-    return moved;
+    return moved < 0 ? moved : 1;
   });
 }

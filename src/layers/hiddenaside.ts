@@ -12,6 +12,7 @@ import { statx } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
 import { type Aside, putAsideBack, takeAside } from './aside.ts';
 import { syncSide } from './durable.ts';
+import { reach } from './faultpoint.ts';
 import type { FileSystem } from './filesystem.ts';
 import { mayRemoveFor, removeHiddenIn } from './hidden.ts';
 import { namedPath } from './journal.ts';
@@ -54,9 +55,11 @@ export class HiddenAside {
       const dir = liveSide(fs, this.#parent, layer);
       if (dir === -ENOENT) continue;
       const result = dir < 0 ? dir : this.#takeIn(layer, dir, above);
-      if (result === 0) continue;
-      this.putBack();
-      return result;
+      if (result < 0) {
+        this.putBack();
+        return result;
+      }
+      reach(`hidden.gone-${layer}`);
     }
     return 0;
   }

@@ -21,7 +21,7 @@ import { isEmpty } from './empty.ts';
 import { reach } from './faultpoint.ts';
 import type { FileSystem } from './filesystem.ts';
 import { mayLoseName } from './guardflags.ts';
-import { removeHidden } from './hidden.ts';
+import { removeHiddenFirst } from './hidden.ts';
 import { HiddenAside } from './hiddenaside.ts';
 import { begin, recordDeleted } from './journal.ts';
 import { removeLateCopy } from './latecopy.ts';
@@ -177,11 +177,12 @@ function removeFound(fs: FileSystem, parent: NodeId, name: CString): number {
 }
 
 function removeFrom(fs: FileSystem, parent: NodeId, name: CString, layer: number, node: NodeId): number {
-  const hidden = removeHidden(fs, parent, name, layer, sidesOf(fs, node));
+  const hidden = removeHiddenFirst(fs, parent, name, layer, sidesOf(fs, node));
   if (hidden < 0) return hidden;
   const result = unlinkat(side(fs, parent, layer), name, AT_REMOVEDIR);
   if (result === -ENOENT) return MOVED;
   if (result < 0) return result === -EEXIST ? -ENOTEMPTY : result;
+  reach('remove.removed');
   forgetName(fs, parent, name, layer, visible, -1);
   touch(fs, parent, layer);
   return 0;

@@ -15,7 +15,7 @@ import { isElsewhere } from './elsewhere.ts';
 import { isEmpty } from './empty.ts';
 import { reach } from './faultpoint.ts';
 import type { FileSystem } from './filesystem.ts';
-import { removeHidden } from './hidden.ts';
+import { removeHiddenFirst } from './hidden.ts';
 import { answerTaken, OpenIntent, type Planned, TAKEN } from './intent.ts';
 import { allSides, liveSide } from './livesides.ts';
 import { mirrorForMove } from './mirror.ts';
@@ -192,7 +192,7 @@ function clearTarget(
     const taken = aside.take(layer);
     if (taken < 0) return taken;
   }
-  return removeHidden(fs, to.parent, to.name, Math.max(0, ...layersOf(fs, old)), sidesOf(fs, old));
+  return removeHiddenFirst(fs, to.parent, to.name, Math.max(0, ...layersOf(fs, old)), sidesOf(fs, old));
 }
 
 /** Entries that the source hides (a file of that name below a directory) would appear when it has gone. */
@@ -205,7 +205,7 @@ function removeHiddenUnder(fs: FileSystem, from: End, sides: readonly number[]):
     if (below < 0) return below;
     // Nothing hides a directory here: it is a side that another host has made meanwhile.
     if (found.isDirectory) return MOVED;
-    return removeHidden(fs, from.parent, from.name, lowest);
+    return removeHiddenFirst(fs, from.parent, from.name, lowest);
   }
   return 0;
 }

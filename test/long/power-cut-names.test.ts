@@ -1,7 +1,7 @@
 // The power is cut while names change over layers: what users see is the old state or the new one, nothing that was hidden appears, and what
 // was made durable by fsync(2) of a directory stays.
 
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import t from 'tap';
 import type { FaultPoint } from '../../src/layers/faultpoint.ts';
 import { HIDDEN, NEW, OLD, powerTest, type Scenario, shown } from '../mounted/power.ts';
@@ -55,6 +55,32 @@ const hiding = ['rm f', 'mv f g'].map((act): Scenario => {
     },
   };
 });
+
+/** A directory, which is in one layer alone, hides a file. */
+const hidingDirectory = ['rmdir d', 'mv -T d e'].map(
+  (act): Scenario => ({
+    name: act === 'rmdir d' ? 'removed-directory' : 'renamed-directory',
+    points: [act === 'rmdir d' ? 'remove.removed' : 'renamedir.done', 'answered'],
+    prepare: ({ lower, upper }) => {
+      mkdirSync(upper);
+      mkdirSync(`${upper}/d`);
+      writeFileSync(`${lower}/d`, HIDDEN);
+    },
+    act,
+    check: (t, { mnt }, label) => {
+      const is = (name: string) =>
+        existsSync(`${mnt}/${name}`)
+          ? statSync(`${mnt}/${name}`).isDirectory()
+            ? 'directory'
+            : 'hidden'
+          : 'nothing';
+      const found = `${is('d')}, ${is('e')}`;
+      const may =
+        act === 'rmdir d' ? /^(directory|nothing), nothing$/ : /^(directory, nothing|nothing, directory)$/;
+      t.match(found, may, label);
+    },
+  }),
+);
 
 const renaming: FaultPoint[] = ['renamedir.moved-1', 'renamedir.moved-0', 'renamedir.done'];
 
@@ -127,6 +153,7 @@ await powerTest(
     overUpper,
     ...overLower,
     ...hiding,
+    ...hidingDirectory,
     directory('directory', 'mv -T d new', 'new', []),
     directory('over-empty', 'mv -T d empty', 'empty', renaming),
     directory('exchange', `${EXCHANGE} d full`, 'full', ['exchange.moved-1', 'exchange.moved-0'], true),

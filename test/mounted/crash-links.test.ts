@@ -52,17 +52,21 @@ function assertWhole(
   t.equal(index(m).length, 2 * others, 'nothing waits for names that are gone');
 }
 
-const FIRST: FaultPoint[] = ['link.entered', 'link.kept', 'link.gone'];
+/** The name that has come up by then is the copy's, and was to leave the old storage next. */
+const STAYS: readonly FaultPoint[] = ['link.keeping', 'link.kept'];
+
+const FIRST: FaultPoint[] = ['link.entered', 'link.keeping', 'link.kept', 'link.gone'];
 
 await mountTest(t, 'the first of two names leaves the old storage', options(FIRST), async (t, m) => {
   for (const point of FIRST) {
     await killedAt(m, point, `echo more >>${point}/a`);
-    assertWhole(t, m, point, OLD, point === 'link.kept' ? 'a' : undefined, 0);
+    assertWhole(t, m, point, OLD, STAYS.includes(point) ? 'a' : undefined, 0);
   }
 });
 
 const LAST: FaultPoint[] = [
   'link.seen',
+  'link.keeping',
   'link.kept',
   'source.aside',
   'link.gone',
@@ -75,7 +79,7 @@ await mountTest(t, 'the last of two names leaves the old storage', options(LAST)
   // But for the first these daemons have brought nothing up, and leave no record of it.
   for (const [i, point] of LAST.entries()) {
     await killedAt(m, point, `stat ${point}/b`);
-    assertWhole(t, m, point, `${OLD}more\n`, point === 'link.kept' ? 'b' : undefined, LAST.length - i - 1);
+    assertWhole(t, m, point, `${OLD}more\n`, STAYS.includes(point) ? 'b' : undefined, LAST.length - i - 1);
   }
   t.equal(list(`${m.upper}/.migratefs/alive`).length, 1, 'the dead leave no sign of life');
 });

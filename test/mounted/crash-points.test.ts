@@ -18,7 +18,7 @@ const OLD = 'old\n'.repeat(3000);
 const PUBLISHED = COPY_UP.slice(COPY_UP.indexOf('copyup.published'));
 
 for (const names of [1, 2]) {
-  const points = COPY_UP;
+  const points: readonly FaultPoint[] = [...COPY_UP, 'copyup.said'];
   await mountTest(
     t,
     `copying up a file with ${names} names`,

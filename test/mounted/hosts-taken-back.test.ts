@@ -80,6 +80,38 @@ for (const name of ['x', 'F']) {
     );
 }
 
+for (const name of ['x', 'F']) {
+  await hostsTest(
+    t,
+    `a host that dies when the renamed file has both names, for a copy of ${name}`,
+    options,
+    async (t, m) => {
+      const { mover, renamed, writer, published } = await meet(m, name);
+      m.a.faults.kill('rename.linked');
+      renamed.go();
+      t.not(await mover, 'ok');
+      published.go();
+      t.equal(await writer, 'ok');
+      // To the other host, who goes on at once, it is a file with two names like any other (docs/semantics.md); what it replaced is gone, as was asked.
+      const isOne = (mnt: string) => {
+        for (const each of ['x', 'F']) {
+          t.equal(readFileSync(`${mnt}/${each}`, 'utf8'), 'old x\nb\n', `${each}: nothing of it is lost`);
+          t.equal(statSync(`${mnt}/${each}`).nlink, 2);
+        }
+        t.equal(statSync(`${mnt}/x`).ino, statSync(`${mnt}/F`).ino);
+      };
+      isOne(m.b.mnt);
+      await m.remount();
+      for (const { mnt } of [m.a, m.b]) isOne(mnt);
+      t.equal(await m.a.run('rm x; echo more >>F'), 'ok');
+      t.equal(read(m, 'F'), 'old x\nb\nmore\n');
+      t.equal(statSync(`${m.b.mnt}/F`).nlink, 1);
+      t.equal(await m.b.run('rm F'), 'ok');
+      for (const each of ['x', 'F']) t.equal(whereIs(m, each), '', 'nothing comes back');
+    },
+  );
+}
+
 /** What lies in the storages, under users' names and out of the way. */
 const allOf = (m: Hosts) =>
   [m.upper, ...m.lower]
