@@ -1,6 +1,7 @@
 // npm run bench: every workload on every peer. Prints medians, spread and ratios, and writes them to a folder, as JSON and as a page.
 
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { Guard } from '../test/mounted/guard.ts';
 import { isRoot } from '../test/mounted/tools.ts';
 import { available, install } from './install.ts';
@@ -130,7 +131,7 @@ async function main(options: Options): Promise<boolean> {
     : await benchmark(options, interruption.signal);
   if (options.from) write(report, options.report);
   if (options.plots) writePlots(report, options.plots);
-  if (options.markdown) console.log(`\n${markdownOf(report)}`);
+  if (options.markdown) console.log(`\n${markdownOf(report, options.plots && basename(options.plots))}`);
   console.log(`\n${options.report}/report.html`);
   return options.smoke === undefined || compare(report, options.smoke);
 }

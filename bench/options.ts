@@ -46,7 +46,7 @@ export const USAGE = `Usage: npm run bench -- [OPTION…]
   --dir DIRECTORY     where images of file systems may lie (default /var/tmp)
   --report DIRECTORY  where report.json and report.html are written (default bench/report)
   --markdown          prints the tables of docs/performance.md at the end
-  --plots DIRECTORY   writes the plots besides, each as an SVG file
+  --plots DIRECTORY   writes the plots besides, each as an SVG file, which those tables then show
   --from FILE         runs nothing, and shows what an earlier report.json holds
   --no-install        leaves out what is missing, instead of installing it by apt
   --smoke             a short run against the ratios in bench/smoke.json (npm run bench:smoke)

@@ -4,6 +4,7 @@ import {
   groupsOf,
   medianOf,
   peersIn,
+  plotName,
   type Report,
   type Row,
   titleOf,
@@ -12,18 +13,26 @@ import {
 } from '../report.ts';
 import { summary } from '../statistics.ts';
 import { figure, ratio } from './numbers.ts';
+import { pictureOf } from './plot.ts';
 
 const OURS = 'migratefs';
 
-export function markdownOf(report: Report): string {
+/** @param plots the folder of the plots, as the page is to name it; undefined: without them */
+export function markdownOf(report: Report, plots?: string): string {
   const machine = Object.entries(report.machine).map(([what, value]) => `- ${what}: ${value}`);
   const head = [
     `${report.date.slice(0, 10)}, medians of ${report.rounds} interleaved rounds, scale ${report.scale}:`,
     '',
     ...machine,
   ];
-  const tables = groupsOf(report.rows).map(
-    ({ storage, family, rows }) => `### ${family}, ${storage}\n\n${tableOf(rows).join('\n')}`,
+  const tables = groupsOf(report.rows).map(({ storage, family, rows }) =>
+    [
+      `### ${family}, ${storage}`,
+      ...(plots === undefined || pictureOf(rows) === ''
+        ? []
+        : [`![${family}, ${storage}](${plots}/${plotName(family, storage)})`]),
+      tableOf(rows).join('\n'),
+    ].join('\n\n'),
   );
   const notes = report.notes.map((note) => `- ${note}`);
   return [head.join('\n'), ...tables, ...(notes.length > 0 ? [`Left out:\n\n${notes.join('\n')}`] : [])].join(

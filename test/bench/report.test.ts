@@ -113,6 +113,10 @@ t.test('text and Markdown', async (t) => {
     markdown,
     '| stat & <more> | ops/s | 1,000 ±5 % | 250 ±10 % | 125 ±10 % | 500 ±0 % | 0.500 × native | 2.00 × |',
   );
+  t.match(
+    markdownOf(report, 'plots'),
+    '### Metadata, tmpfs\n\n![Metadata, tmpfs](plots/metadata-tmpfs.svg)\n\n|',
+  );
   t.match(markdown, '| busy: p99 | ms | 2 ±0 % | 8 ±0 % | 4 ±0 % | 0.500 × overlayfs | 2.00 × |');
 });
 
