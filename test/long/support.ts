@@ -9,6 +9,9 @@ const scale = Number(process.env.MIGRATEFS_LONG_SCALE ?? '1');
 if (!(scale > 0))
   throw new Error(`MIGRATEFS_LONG_SCALE=${process.env.MIGRATEFS_LONG_SCALE}: not a positive number`);
 
+/** Whether there is less time than for a whole run: what takes long and is a variant of something else is skipped, and says so. */
+export const isShort = scale < 1;
+
 /** A count or a duration, scaled; at least 1. */
 export const scaled = (n: number): number => Math.max(1, Math.round(n * scale));
 
