@@ -39,6 +39,7 @@ export type FaultPoint =
   | 'rename.found'
   | 'rename.hidden'
   | 'rename.renamed'
+  | 'name.linked'
   | 'rename.linked'
   | 'rename.exchanged'
   | 'rename.back'

@@ -106,7 +106,7 @@ export class KeptTarget {
 
   #unlinkBack(old: number, from: End): void {
     const [fs, { layer }] = [this.#fs, this.#kept];
-    takeAway(fs, layer, old, from.name, from.stat, removeHidden(fs, layer));
+    takeAway(fs, layer, old, from.name, from.stat, removalIn(fs, layer));
   }
 
   #exchange(from: End, old: number, linked: number): number {
@@ -157,7 +157,7 @@ export class KeptTarget {
       giveNameBack(fs, aside, this.#dir, this.#to);
       return;
     }
-    const result = same < 0 ? same : removeHidden(fs, layer)(work, name);
+    const result = same < 0 ? same : removalIn(fs, layer)(work, name);
     close(work);
     if (result < 0 && result !== -ENOENT) {
       const report = { name: unterminated(this.#to), layer: fs.pathOf(layer), kept: unterminated(name) };
@@ -166,7 +166,8 @@ export class KeptTarget {
   }
 }
 
-const removeHidden = (fs: FileSystem, layer: number) => (dir: number, name: CString) => {
+/** Deletes a name of a lower layer, as it is by then. */
+export const removalIn = (fs: FileSystem, layer: number) => (dir: number, name: CString) => {
   const found = statx(dir, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS | STATX_BTIME, stat);
   return found < 0 ? found : removeHiddenName(fs, dir, name, layer, stat);
 };

@@ -13,15 +13,19 @@ const there = new Stat();
 export function moveNew(from: number, name: CString, to: number, newName: CString): number {
   const moved = renameat2(from, name, to, newName, RENAME_NOREPLACE);
   // Some layers link where they do not rename (quota projects).
-  return moved === -EINVAL || moved === -EXDEV ? moveByLink(from, name, to, newName) : moved;
+  return moved === -EINVAL || moved === -EXDEV ? Math.min(moveByLink(from, name, to, newName), 0) : moved;
 }
 
-/** The same by a link. In between the object has both names. */
+/**
+ * The same by a link. In between the object has both names. @returns 0; 1 when it has the new name, and somebody else has taken the old one away
+ * meanwhile; -EEXIST or a negative errno
+ */
 export function moveByLink(from: number, name: CString, to: number, newName: CString): number {
   const linked = linkat(from, name, to, newName, 0);
   if (linked < 0) return isLost(linked) && isThere(to, newName) ? -EEXIST : linked;
+  reach('name.linked');
   const unlinked = unlinkat(from, name, 0);
-  return unlinked === -ENOENT ? 0 : unlinked;
+  return unlinked === -ENOENT ? 1 : unlinked;
 }
 
 // What GlusterFS can answer to who was second.

@@ -17,7 +17,7 @@ import type { NodeId } from '../../protocol/types.ts';
 import { O_CLOEXEC, O_NOFOLLOW, O_PATH, RENAME_EXCHANGE, RENAME_NOREPLACE } from '../sys/constants.ts';
 import type { CString } from '../sys/cstring.ts';
 import { close, openat } from '../sys/fd.ts';
-import { renameat2 } from '../sys/path.ts';
+import { renameat2, unlinkat } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
 import { MOVED, untilFound } from './again.ts';
 import { bringUp, type End } from './bringup.ts';
@@ -30,7 +30,7 @@ import type { FileSystem } from './filesystem.ts';
 import { mayGrow, mayLoseName } from './guardflags.ts';
 import { HiddenAside } from './hiddenaside.ts';
 import { begin, recordRenamed } from './journal.ts';
-import { KeptTarget } from './kepttarget.ts';
+import { KeptTarget, removalIn } from './kepttarget.ts';
 import { lateCopy } from './latecopy.ts';
 import { locateLeaving } from './leaving.ts';
 import { keepLinked, settleGone } from './linkindex.ts';
@@ -47,6 +47,7 @@ import { renameDirectory } from './renamedir.ts';
 import { UPPER } from './setup.ts';
 import { side } from './sides.ts';
 import { dropOldTargets, supersedes, syncContent } from './supersede.ts';
+import { takeAway } from './takeaway.ts';
 import { reportTorn } from './torn.ts';
 import { touch } from './touch.ts';
 import { unterminated } from './xattrpolicy.ts';
@@ -174,7 +175,7 @@ function moveWithin(
   let result = isOpen ? synced : 0;
   if (layer > UPPER && to.layer === layer) result ||= keepTarget(fs, target, to);
   const kept = result === 0 ? KeptTarget.keep(fs, layer, target, to) : undefined;
-  result ||= renameIn(dir, from.name, target, to.name, flags);
+  result ||= renameIn(fs, layer, from.stat, dir, from.name, target, to.name, flags);
   reach('rename.renamed');
   if (result === 0) result = checkShown(fs, layer, from, dir, to, target, kept);
   else kept?.drop();
@@ -217,7 +218,7 @@ function checkShown(
   if (!stands) {
     const back = kept
       ? kept.giveBack(dir, from)
-      : asEither(fs, () => renameIn(target, to.name, dir, from.name, RENAME_NOREPLACE));
+      : asEither(fs, () => renameIn(fs, layer, from.stat, target, to.name, dir, from.name, RENAME_NOREPLACE));
     reach('rename.back');
     if (back === 0) return inTheWay < 0 ? inTheWay : MOVED;
     reportTorn(fs, layer, from.name, to.name, back);
@@ -244,10 +245,30 @@ function findOther(fs: FileSystem, layer: number, to: End): number {
   return found === -EEXIST ? 1 : found;
 }
 
-// Another host may have taken the name since it was found free, so the layer decides; some (NFS, GlusterFS) know no flags.
-function renameIn(from: number, name: CString, to: number, newName: CString, flags: number): number {
+/**
+ * Another host may have taken the name since it was found free, so the layer decides; some (NFS, GlusterFS, sshfs) know no flags. There the object
+ * has both names for a moment: who has taken the old one away by then has deleted it, renamed it or brought it up, so it shall not have the new one.
+ * @param object what is renamed
+ */
+function renameIn(
+  fs: FileSystem,
+  layer: number,
+  object: Stat,
+  from: number,
+  name: CString,
+  to: number,
+  newName: CString,
+  flags: number,
+): number {
   const result = renameat2(from, name, to, newName, flags);
-  return result === -EINVAL && flags === RENAME_NOREPLACE ? moveByLink(from, name, to, newName) : result;
+  if (result !== -EINVAL || flags !== RENAME_NOREPLACE) return result;
+  const moved = moveByLink(from, name, to, newName);
+  if (moved !== 1) return moved;
+  const remove =
+    layer === UPPER ? (dir: number, its: CString) => unlinkat(dir, its, 0) : removalIn(fs, layer);
+  const taken = fs.caller.asDaemon(() => takeAway(fs, layer, to, newName, object, remove));
+  // What has the new name by now, or keeps it, is left to it.
+  return taken === 0 ? -ENOENT : 0;
 }
 
 /** The copy of a target that could not come up is known by what is kept of it below, which may be the only name there is. */
