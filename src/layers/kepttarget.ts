@@ -14,7 +14,6 @@ import {
   O_PATH,
   RENAME_EXCHANGE,
   STATX_BASIC_STATS,
-  STATX_BTIME,
 } from '../sys/constants.ts';
 import { type CString, EMPTY } from '../sys/cstring.ts';
 import { close, openat } from '../sys/fd.ts';
@@ -24,7 +23,7 @@ import { type Aside, keptSuffix, takeAside } from './aside.ts';
 import type { End } from './bringup.ts';
 import { reach } from './faultpoint.ts';
 import type { FileSystem } from './filesystem.ts';
-import { removeHiddenName } from './linkindex.ts';
+import { removalIn } from './linkindex.ts';
 import { moveNew } from './movenew.ts';
 import { openPrivateOf, privateName } from './private.ts';
 import { isExclusive, UPPER } from './setup.ts';
@@ -165,9 +164,3 @@ export class KeptTarget {
     }
   }
 }
-
-/** Deletes a name of a lower layer, as it is by then. */
-export const removalIn = (fs: FileSystem, layer: number) => (dir: number, name: CString) => {
-  const found = statx(dir, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS | STATX_BTIME, stat);
-  return found < 0 ? found : removeHiddenName(fs, dir, name, layer, stat);
-};

@@ -13,7 +13,7 @@ import {
 } from '../sys/constants.ts';
 import { type CString, EMPTY } from '../sys/cstring.ts';
 import { close } from '../sys/fd.ts';
-import { linkat, procPath, statx, unlinkat } from '../sys/path.ts';
+import { linkat, procPath, statx } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
 import { copyUp } from './copyup.ts';
 import { asEither } from './either.ts';
@@ -23,7 +23,7 @@ import type { FileSystem } from './filesystem.ts';
 import { isGuarded, mayGrow } from './guardflags.ts';
 import { STATE_MASK } from './identity.ts';
 import { lateChange } from './latechange.ts';
-import { removeHiddenName } from './linkindex.ts';
+import { removalIn } from './linkindex.ts';
 import { liveSide } from './livesides.ts';
 import { anyDescriptor, attributes, locate, newPlace, openObject, placeItself } from './locate.ts';
 import { lockNode } from './locking.ts';
@@ -130,12 +130,11 @@ function unlessLate(
   const wrong = late || isElsewhere(fs, parent, name, [at.layer]);
   if (wrong === 0) return 0;
   const made = new Stat();
-  const remove = (from: number, its: CString) =>
-    at.layer === UPPER ? unlinkat(from, its, 0) : removeHiddenName(fs, from, its, at.layer, made);
   const taken = asEither(
     fs,
     () =>
-      statx(fd, EMPTY, AT_EMPTY_PATH, STATE_MASK, made) || takeAway(fs, at.layer, dir, name, made, remove),
+      statx(fd, EMPTY, AT_EMPTY_PATH, STATE_MASK, made) ||
+      takeAway(fs, at.layer, dir, name, made, removalIn(fs, at.layer)),
   );
   // Somebody else has found it by now: given it to the copy, renamed or deleted it.
   if (taken === -ENOENT) return 0;

@@ -262,6 +262,15 @@ export function keepLinked(fs: FileSystem, dir: number, name: CString, layer: nu
   return known === -ENOENT ? 0 : known < 0 ? known : keepSame(fs, dir, name, layer, key, stat);
 }
 
+/** How a name that was given in a layer goes again, as it is by then. */
+export const removalIn = (fs: FileSystem, layer: number) => (dir: number, name: CString) => {
+  if (layer === UPPER) return unlinkat(dir, name, 0);
+  const found = statx(dir, name, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS | STATX_BTIME, going);
+  return found < 0 ? found : removeHiddenName(fs, dir, name, layer, going);
+};
+
+const going = new Stat();
+
 /** unlinkat(2), by the caller, of a lower name that something above hides: where its file has a copy, that has one name less. @returns 0, -ENOENT when the name is not the file's, or a negative errno */
 export function removeHiddenName(
   fs: FileSystem,

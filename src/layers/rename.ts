@@ -17,7 +17,7 @@ import type { NodeId } from '../../protocol/types.ts';
 import { O_CLOEXEC, O_NOFOLLOW, O_PATH, RENAME_EXCHANGE, RENAME_NOREPLACE } from '../sys/constants.ts';
 import type { CString } from '../sys/cstring.ts';
 import { close, openat } from '../sys/fd.ts';
-import { renameat2, unlinkat } from '../sys/path.ts';
+import { renameat2 } from '../sys/path.ts';
 import { Stat } from '../sys/stat.ts';
 import { MOVED, untilFound } from './again.ts';
 import { bringUp, type End } from './bringup.ts';
@@ -30,10 +30,10 @@ import type { FileSystem } from './filesystem.ts';
 import { mayGrow, mayLoseName } from './guardflags.ts';
 import { HiddenAside } from './hiddenaside.ts';
 import { begin, recordRenamed } from './journal.ts';
-import { KeptTarget, removalIn } from './kepttarget.ts';
+import { KeptTarget } from './kepttarget.ts';
 import { lateCopy } from './latecopy.ts';
 import { locateLeaving } from './leaving.ts';
-import { keepLinked, settleGone } from './linkindex.ts';
+import { keepLinked, removalIn, settleGone } from './linkindex.ts';
 import { liveSide } from './livesides.ts';
 import { lockTwo } from './locking.ts';
 import { enterableSide } from './make.ts';
@@ -264,9 +264,7 @@ function renameIn(
   if (result !== -EINVAL || flags !== RENAME_NOREPLACE) return result;
   const moved = moveByLink(from, name, to, newName);
   if (moved !== 1) return moved;
-  const remove =
-    layer === UPPER ? (dir: number, its: CString) => unlinkat(dir, its, 0) : removalIn(fs, layer);
-  const taken = fs.caller.asDaemon(() => takeAway(fs, layer, to, newName, object, remove));
+  const taken = fs.caller.asDaemon(() => takeAway(fs, layer, to, newName, object, removalIn(fs, layer)));
   // What has the new name by now, or keeps it, is left to it.
   return taken === 0 ? -ENOENT : 0;
 }

@@ -67,19 +67,20 @@ export function setXattr(
   if ((flags & ~(XATTR_CREATE | XATTR_REPLACE)) !== 0) return -EINVAL;
   let isSet = false;
   const set = (fd: number, how: number) => {
-    const result = setxattr(procPath(fd), name, value, value.length, isSet ? 0 : how);
+    const result = setxattr(procPath(fd), name, value, value.length, how);
     if (result === 0) isSet = true;
     return result;
   };
   const change = (its: NodeId) => {
-    if (fs.table.type(its) !== S_IFDIR || flags === 0) return onEachSide(fs, its, (fd) => set(fd, flags));
+    const how = isSet ? 0 : flags;
+    if (fs.table.type(its) !== S_IFDIR || how === 0) return onEachSide(fs, its, (fd) => set(fd, how));
     // Layers may differ in what they have: the one that is seen decides, then all are made the same.
     const there = getXattr(fs, its, name, NOTHING, 0);
     if (there >= 0 && (flags & XATTR_CREATE) !== 0) return -EEXIST;
     if (there === -ENODATA && (flags & XATTR_REPLACE) !== 0) return -ENODATA;
     return onEachSide(fs, its, (fd) => set(fd, 0));
   };
-  return untilFound(fs, node, change, () => isSet);
+  return changeAlsoCopy(fs, node, change, () => isSet);
 }
 
 /** REMOVEXATTR. @returns 0, -ENODATA or another negative errno. */
@@ -93,7 +94,7 @@ export function removeXattr(fs: FileSystem, node: NodeId, name: CString): number
     });
     return result === 0 && !removed ? -ENODATA : result;
   };
-  return untilFound(fs, node, change, () => removed);
+  return changeAlsoCopy(fs, node, change, () => removed);
 }
 
 const NOTHING = new Uint8Array(0);
@@ -103,7 +104,7 @@ const NOTHING = new Uint8Array(0);
  * kernel would ask again too, but would be told that the attribute is missing, or there, by what this very call has done.
  * @param isMade whether `change` has had effect
  */
-function untilFound(
+function changeAlsoCopy(
   fs: FileSystem,
   node: NodeId,
   change: (its: NodeId) => number,

@@ -59,7 +59,8 @@ export function thisCaller(): Caller {
 export function parseOptions(text: string | readonly string[], caller: Caller = thisCaller()): MountOptions {
   const values = collect(typeof text === 'string' ? [text] : text);
   const chosen = <T extends string>(name: string) => (values.get(name) ?? initial(name)) as T;
-  const size = (name: string) => (values.get(name) as number | undefined) ?? parseSize(initial(name));
+  const size = (name: string, most = Number.POSITIVE_INFINITY) =>
+    (values.get(name) as number | undefined) ?? Math.min(parseSize(initial(name)), most);
   const permissions = chosen<MountOptions['permissions']>('permissions');
   refuseContradictions(values, permissions, caller);
   const flags = mountFlags(values);
@@ -76,7 +77,8 @@ export function parseOptions(text: string | readonly string[], caller: Caller = 
     passthrough: chosen('passthrough'),
     threads: threads ?? MOST_THREADS,
     busyThreads: threads ?? Math.min(16, Math.max(4, 2 * caller.cores)),
-    inodeMemory: (values.get('inode-memory') as number | undefined) ?? usualInodeMemory(caller),
+    // The kernel refuses what is more than the machine has in all, unless it is told to overcommit (proc_sys_vm(5)).
+    inodeMemory: size('inode-memory', Math.floor(caller.memory / 2)),
     journal: chosen('journal') === 'off' ? undefined : size('journal-size'),
     logFile: values.get('log-file') as string | undefined,
     fsname: values.get('fsname') as string | undefined,
@@ -114,10 +116,6 @@ function collect(texts: readonly string[]): Map<string, OptionValue> {
 function show(value: OptionValue): string {
   return printable(typeof value === 'object' ? value.join(':') : String(value));
 }
-
-/** The kernel refuses what is more than the machine has in all, unless it is told to overcommit (proc_sys_vm(5)). */
-const usualInodeMemory = ({ memory }: Caller): number =>
-  Math.min(parseSize(initial('inode-memory')), Math.floor(memory / 2));
 
 function initial(name: string): string {
   const row = optionRow(name);

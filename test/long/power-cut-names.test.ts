@@ -56,11 +56,29 @@ const hiding = ['rm f', 'mv f g'].map((act): Scenario => {
   };
 });
 
-/** A directory, which is in one layer alone, hides a file. */
-const hidingDirectory = ['rmdir d', 'mv -T d e'].map(
-  (act): Scenario => ({
-    name: act === 'rmdir d' ? 'removed-directory' : 'renamed-directory',
-    points: [act === 'rmdir d' ? 'remove.removed' : 'renamedir.done', 'answered'],
+function kindOf(path: string): 'nothing' | 'hidden' | 'directory' {
+  if (!existsSync(path)) return 'nothing';
+  return statSync(path).isDirectory() ? 'directory' : 'hidden';
+}
+
+/** A directory, which is in one layer alone, hides a file. `may`: what `d` and `e` are then. */
+const hidingDirectory = [
+  {
+    name: 'removed-directory',
+    act: 'rmdir d',
+    point: 'remove.removed' as const,
+    may: /^(directory|nothing), nothing$/,
+  },
+  {
+    name: 'renamed-directory',
+    act: 'mv -T d e',
+    point: 'renamedir.done' as const,
+    may: /^(directory, nothing|nothing, directory)$/,
+  },
+].map(
+  ({ name, act, point, may }): Scenario => ({
+    name,
+    points: [point, 'answered'],
     prepare: ({ lower, upper }) => {
       mkdirSync(upper);
       mkdirSync(`${upper}/d`);
@@ -68,16 +86,7 @@ const hidingDirectory = ['rmdir d', 'mv -T d e'].map(
     },
     act,
     check: (t, { mnt }, label) => {
-      const is = (name: string) =>
-        existsSync(`${mnt}/${name}`)
-          ? statSync(`${mnt}/${name}`).isDirectory()
-            ? 'directory'
-            : 'hidden'
-          : 'nothing';
-      const found = `${is('d')}, ${is('e')}`;
-      const may =
-        act === 'rmdir d' ? /^(directory|nothing), nothing$/ : /^(directory, nothing|nothing, directory)$/;
-      t.match(found, may, label);
+      t.match(`${kindOf(`${mnt}/d`)}, ${kindOf(`${mnt}/e`)}`, may, label);
     },
   }),
 );
